@@ -1,0 +1,83 @@
+"""On-disk layouts, one module each: nothing outside this package knows file names."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from cellvote.errors import LayoutError
+from cellvote.plates.acquisition import Acquisition, join_acquisitions
+from cellvote.plates.layouts.base import Folder, Layout, open_folder
+from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
+from cellvote.plates.layouts.operetta import Operetta
+
+__all__ = ["LAYOUTS", "Layout", "read_plate"]
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (Operetta(), NUMBERED)}
+"""Every layout that is recognised by itself."""
+
+_SURE_ENOUGH = 0.5
+
+
+def read_plate(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
+    layout: str | None = None,
+    pattern: str | None = None,
+) -> Acquisition:
+    """Read which image planes lie in a folder, or in several.
+
+    Parameters
+    ----------
+    path
+        The folder of one plate, or of several; or several folders.
+    layout
+        Name of a layout in `LAYOUTS`; recognised from the files where it is not given.
+    pattern
+        A regular expression over the path below the folder, with named groups: ``plate``, ``well`` or
+        ``row`` and ``column``, ``field``, ``channel``, ``z``, ``timepoint``.
+
+    Raises
+    ------
+    LayoutError
+        Where no layout fits; the message names those that were tried and the first files seen.
+    """
+    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    if not paths:
+        raise LayoutError("no folder of images was given.")
+    if layout and pattern:
+        raise LayoutError("give a layout or a pattern, not both.")
+    return join_acquisitions([_read_one(Path(one), layout, pattern) for one in paths])
+
+
+def _read_one(path: Path, layout: str | None, pattern: str | None) -> Acquisition:
+    folder = open_folder(path)
+    if not folder.images:
+        seen = f"; the first files are {', '.join(folder.files[:3])}" if folder.files else " (it is empty)"
+        raise LayoutError(
+            f"{path}: no images found{seen}. Tried the layouts {', '.join(LAYOUTS)}. "
+            "Give the folder that holds the .tif files."
+        )
+    if pattern:
+        return _read_pattern(folder, pattern)
+    if layout:
+        if layout not in LAYOUTS:
+            raise LayoutError(f"there is no layout {layout!r}; there are: {', '.join(LAYOUTS)}.")
+        return LAYOUTS[layout].read(folder)
+    scores = {name: known.recognise(folder) for name, known in LAYOUTS.items()}
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] < _SURE_ENOUGH:
+        tried = ", ".join(f"{name} ({LAYOUTS[name].example})" for name in LAYOUTS)
+        raise LayoutError(
+            f"{path}: the file names are of no known layout. Tried: {tried}. The first files are "
+            f"{', '.join(folder.images[:3])}. Give --pattern with named groups such as (?P<well>…)."
+        )
+    return LAYOUTS[best].read(folder)
+
+
+def _read_pattern(folder: Folder, pattern: str) -> Acquisition:
+    known = pattern_layout(pattern)
+    if not known.recognise(folder) and not any(known.matches(path) for path in folder.images):
+        raise LayoutError(
+            f"{folder.path}: the pattern {pattern!r} fits none of the {len(folder.images)} images, such as "
+            f"{', '.join(folder.images[:3])}. It must fit the whole name, or the whole path below the folder."
+        )
+    return known.read(folder)

@@ -1,0 +1,178 @@
+"""Pixels: read single image planes and whole fields, never trusting what a file says of itself."""
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import tifffile
+from PIL import Image
+
+from cellvote.errors import ImageReadError
+from cellvote.plates.acquisition import FieldKey
+
+Pixels = npt.NDArray[np.generic]
+
+MAX_PLANE_BYTES: Final = 2**31
+"""Larger planes are refused before any memory is taken: no camera of a screen makes them."""
+
+TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
+IMAGE_SUFFIXES: Final = TIFF_SUFFIXES | {".png"}
+
+# What tifffile, its decoders and Pillow raise on damaged files.
+_DAMAGED: Final = (
+    tifffile.TiffFileError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+)
+
+
+def read_plane(path: Path, page: int = 0) -> Pixels:
+    """Read one image plane.
+
+    Parameters
+    ----------
+    path
+        A TIFF or PNG file.
+    page
+        Page of a multi-page TIFF, counted from 0.
+
+    Returns
+    -------
+    ndarray
+        YX, with the dtype of the file.
+
+    Raises
+    ------
+    ImageReadError
+        Where the file is missing, truncated, damaged, of a forbidden size, or not a grey image.
+    """
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise ImageReadError(
+            f"{path}: cannot be opened ({error.strerror}). Check that the disk is connected."
+        ) from error
+    try:
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            plane = _read_tiff(path, page, size_bytes)
+        else:
+            plane = _read_other(path)
+    except ImageReadError:
+        raise
+    except _DAMAGED as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ImageReadError(
+            f"{path}: the file is damaged ({reason[:120]}). Copy it again, or exclude this field."
+        ) from error
+    if plane.ndim != 2:
+        raise ImageReadError(
+            f"{path}: a grey image was expected, but it has the shape {plane.shape}. "
+            "Save each channel as its own grey file."
+        )
+    return plane
+
+
+def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
+    with tifffile.TiffFile(path) as tiff:
+        if page >= len(tiff.pages):
+            raise ImageReadError(
+                f"{path}: page {page + 1} was expected, but the file has {len(tiff.pages)}. Copy it again."
+            )
+        header = tiff.pages[page]
+        _check_size(path, header.shape, header.dtype)
+        ends = [o + n for o, n in zip(header.dataoffsets, header.databytecounts, strict=False)]
+        if ends and max(ends) > size_bytes:
+            raise ImageReadError(
+                f"{path}: the file is truncated ({size_bytes} of {max(ends)} bytes). "
+                "Copy it again, or exclude this field."
+            )
+        return np.asarray(header.asarray())
+
+
+def _read_other(path: Path) -> Pixels:
+    with Image.open(path) as image:
+        _check_size(path, (image.height, image.width), np.dtype(np.uint16))
+        return np.asarray(image)
+
+
+def _check_size(path: Path, shape: Sequence[int], dtype: np.dtype[np.generic] | None) -> None:
+    n_bytes = int(np.prod([int(n) for n in shape], dtype=object)) * (dtype.itemsize if dtype else 1)
+    if n_bytes > MAX_PLANE_BYTES or n_bytes <= 0:
+        raise ImageReadError(
+            f"{path}: its header claims an image of {' × '.join(map(str, shape))} "
+            f"({n_bytes / 2**30:.1f} GiB): refused. The file is damaged, or not a single image plane."
+        )
+
+
+def read_field(source: Path, planes: pd.DataFrame, channels: Sequence[str], key: FieldKey) -> Pixels:
+    """Read all channels of one field; a z-stack becomes its maximum projection, time stays at its start.
+
+    Parameters
+    ----------
+    source
+        The folder that the plane paths are relative to.
+    planes
+        The planes of this field.
+    channels
+        All channel names, in order.
+    key
+        The field, for messages.
+
+    Returns
+    -------
+    ndarray
+        CYX, with the dtype of the files.
+
+    Raises
+    ------
+    ImageReadError
+        Where a channel is missing, a file cannot be read, or sizes differ between the channels.
+    """
+    planes = planes[planes["timepoint"] == planes["timepoint"].min()]
+    stack: list[Pixels] = []
+    for index, name in enumerate(channels):
+        of_channel = planes[planes["channel"] == index]
+        if of_channel.empty:
+            raise ImageReadError(f"{key}: channel {name} is missing. Copy its file, or exclude this field.")
+        plane: Pixels | None = None
+        for path, page in zip(of_channel["path"], of_channel["page"], strict=True):
+            try:
+                one = read_plane(source / path, int(page))
+                plane = one if plane is None else np.maximum(plane, one)
+            except ImageReadError as error:
+                raise ImageReadError(f"{key} channel {name}: {error}") from error
+            except ValueError as error:
+                raise ImageReadError(f"{key} channel {name}: the z-planes differ in size ({error})") from error
+        assert plane is not None  # noqa: S101 - of_channel is not empty
+        stack.append(plane)
+    shapes = {plane.shape for plane in stack}
+    if len(shapes) > 1:
+        raise ImageReadError(f"{key}: the channels differ in size ({sorted(shapes)}). Exclude this field.")
+    return np.stack(stack)
+
+
+def image_hash(image: Pixels) -> str:
+    """Name the pixels of a field, whatever its files are called and however they are compressed.
+
+    Parameters
+    ----------
+    image
+        CYX, any dtype.
+    """
+    digest = hashlib.blake2b(f"{image.shape}{image.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()

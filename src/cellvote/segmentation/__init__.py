@@ -1,0 +1,61 @@
+"""Pixels to label images: segmenters, each with its settings model."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from cellvote.errors import SegmentationError
+from cellvote.plates.pixels import Pixels
+from cellvote.segmentation.base import Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.watershed import WatershedSettings, make_watershed
+
+__all__ = ["METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+
+METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
+    "watershed": (WatershedSettings, make_watershed),
+}
+"""Every segmentation method: its settings model, and what makes its segmenter."""
+
+
+def make_segmenter(
+    method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]
+) -> Segmenter:
+    """Make the segmenter of a method, measuring on CYX sample images what the settings leave automatic.
+
+    Raises
+    ------
+    SegmentationError
+        Where there is no such method.
+    SettingsError
+        Where a setting is unknown or out of bounds.
+    """
+    if method not in METHODS:
+        raise SegmentationError(f"there is no segmentation method {method!r}; there are: {', '.join(METHODS)}.")
+    return METHODS[method][1](settings, channels, sample)
+
+
+def segment_image(
+    image_cyx: Pixels, method: str = "watershed", *, channels: tuple[str, ...] | None = None, **settings: Any
+) -> Segmentation:
+    """Find the cells of one image.
+
+    Parameters
+    ----------
+    image_cyx
+        CYX, any real dtype.
+    method
+        One of `METHODS`.
+    channels
+        Channel names; ``Channel1``, ``Channel2``, … where they are not given.
+    settings
+        Of the method's settings model; what is left out is measured on this image.
+
+    Returns
+    -------
+    Segmentation
+        ``label_image`` (YX int32), ``nuclei`` (YX int32 or None), ``flows`` (3YX float32 or None).
+    """
+    if image_cyx.ndim != 3:
+        raise SegmentationError(f"a CYX image was expected, not one of the shape {image_cyx.shape}.")
+    names = channels or tuple(f"Channel{i + 1}" for i in range(len(image_cyx)))
+    return make_segmenter(method, settings, names, [image_cyx]).segment(image_cyx)

@@ -1,0 +1,5 @@
+"""The study on disk: tables, masks, crops, and atomic writes."""
+
+from cellvote.study.study import Study
+
+__all__ = ["Study"]

@@ -1,0 +1,100 @@
+"""Atomic writes: a file is there whole, or as it was before."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellvote.errors import StudyError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; move it into place when the block ends without an error.
+
+    Raises
+    ------
+    StudyError
+        Where the folder cannot be written or the disk is full; the old file is still there.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise StudyError(
+            f"{path}: cannot be written ({error.strerror or error}). Free some disk space or check your rights, "
+            "then run the same command again: it goes on from here."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, the same bytes for the same content."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    StudyError
+        Where the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: there is no such file. The step that writes it has not been run.") from error
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet atomically, the same bytes for the same table."""
+    with writing(path) as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table.
+
+    Raises
+    ------
+    StudyError
+        Where the file is missing or damaged.
+    """
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: there is no such table. The step that writes it has not been run.") from error
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+
+
+def file_checksum(path: Path) -> str:
+    """Name the bytes of a file (BLAKE2b, 128 bits, hexadecimal)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,118 @@
+"""The ledger of a step: which fields are done, which failed and why; it survives a kill."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+import pandas as pd
+
+from cellvote.errors import StudyError
+from cellvote.plates.acquisition import FieldKey
+from cellvote.study.atomic import read_table, write_table
+
+
+@dataclass(frozen=True)
+class FieldRecord:
+    """What became of one field in one step.
+
+    Attributes
+    ----------
+    checksum
+        Of the file that the step wrote for this field.
+    image_hash
+        Of the pixels that it read.
+    error
+        Why it failed; empty where it did not.
+    """
+
+    plate: str
+    well: str
+    field: int
+    status: Literal["done", "failed"]
+    n_cells: int = 0
+    seconds: float = 0.0
+    checksum: str = ""
+    image_hash: str = ""
+    device: str = "cpu"
+    error: str = ""
+
+    @property
+    def key(self) -> FieldKey:
+        """The field."""
+        return FieldKey(self.plate, self.well, self.field)
+
+
+COLUMNS = [f.name for f in fields(FieldRecord)]
+
+
+class Ledger:
+    """The records of one step: a Parquet table, and a journal beside it while the step runs.
+
+    Each record is appended to the journal as soon as its field is done; closing folds the journal into the
+    table. A journal left by a killed run is read on opening, its torn last line ignored.
+
+    Parameters
+    ----------
+    path
+        The table, such as ``fields.parquet``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._journal_path = path.with_suffix(".jsonl")
+        self._journal: IO[str] | None = None
+        self.records: dict[FieldKey, FieldRecord] = {}
+        if path.exists():
+            self._take(FieldRecord(**row) for row in read_table(path).to_dict("records"))  # type: ignore[misc]
+        if self._journal_path.exists():
+            self._take(_read_journal(self._journal_path))
+
+    def _take(self, records: Iterable[FieldRecord]) -> None:
+        self.records |= {record.key: record for record in records}
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._fold()  # also drops a torn last line
+        self._journal = self._journal_path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        self._fold()
+
+    def append(self, record: FieldRecord) -> None:
+        """Record a field; it is on disk when this returns."""
+        if self._journal is None:
+            raise StudyError(f"{self.path}: the ledger is not open for writing.")
+        self._journal.write(json.dumps(asdict(record)) + "\n")
+        self._journal.flush()
+        self.records[record.key] = record
+
+    def done(self) -> dict[FieldKey, FieldRecord]:
+        """Those that need not be done again."""
+        return {key: record for key, record in self.records.items() if record.status == "done"}
+
+    def failed(self) -> list[FieldRecord]:
+        """Those that failed, in the order of their fields."""
+        return [record for _, record in sorted(self.records.items()) if record.status == "failed"]
+
+    def _fold(self) -> None:
+        if self.records:
+            rows = [asdict(record) for _, record in sorted(self.records.items())]
+            write_table(self.path, pd.DataFrame(rows, columns=COLUMNS))
+        self._journal_path.unlink(missing_ok=True)
+
+
+def _read_journal(path: Path) -> Iterable[FieldRecord]:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            yield FieldRecord(**json.loads(line))
+        except (ValueError, TypeError):
+            continue  # the line that was being written when the run was killed

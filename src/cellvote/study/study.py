@@ -1,0 +1,320 @@
+"""The study: the folder that CellVote writes, one sub-folder a step; source images are only read."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote
+
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from cellvote.errors import SegmentationError, SettingsError, StudyError
+from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey, field_keys
+from cellvote.plates.pixels import Pixels, read_field
+from cellvote.plates.plate_map import join_plate_map, read_plate_map, treatments
+from cellvote.plates.wells import parse_well
+from cellvote.study.atomic import read_json, read_table, write_json, write_table
+
+SUFFIX: Final = ".cellvote"
+SCHEMA_VERSION: Final = 1
+
+
+class StudyInfo(BaseModel, frozen=True):
+    """What ``study.json`` holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    source: str
+    layout: str
+    channels: tuple[str, ...]
+    pixel_size_um: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+class Study:
+    """A study on disk.
+
+    Open one with `Study.open`, make one with `Study.create`. Tables are read when first asked for.
+    """
+
+    def __init__(self, path: Path, info: StudyInfo) -> None:
+        self.path = path
+        self.info = info
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.path)!r})"
+
+    @classmethod
+    def create(
+        cls,
+        path: str | PathLike[str],
+        acquisition: Acquisition,
+        plate_map: str | PathLike[str] | pd.DataFrame | Sequence[str | PathLike[str] | pd.DataFrame] = (),
+    ) -> Self:
+        """Make a study of an acquisition; nothing is written unless everything fits.
+
+        Parameters
+        ----------
+        path
+            Where; ``.cellvote`` is appended where it is missing.
+        plate_map
+            CSV files or tables with a ``well`` column, one or several.
+
+        Raises
+        ------
+        StudyError
+            Where something is there already, or the folder cannot be written.
+        PlateMapError
+            Where a plate map cannot be read or fits no image.
+        """
+        path = study_path(path)
+        if path.exists():
+            raise StudyError(f"{path}: is there already. Open it, or choose another name.")
+        given = [plate_map] if isinstance(plate_map, str | PathLike | pd.DataFrame) else list(plate_map)
+        maps = [one if isinstance(one, pd.DataFrame) else read_plate_map(Path(one)) for one in given]
+        if acquisition.plate_map is not None and not maps:
+            maps = [acquisition.plate_map]
+        table, problems = join_plate_map(acquisition, maps)
+        info = StudyInfo(
+            source=acquisition.source.absolute().as_posix(),
+            layout=acquisition.layout,
+            channels=acquisition.channels,
+            pixel_size_um=acquisition.pixel_size_um,
+            problems=(*acquisition.problems, *problems),
+        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
+                draft = Path(temporary) / "study"
+                write_table(draft / "images.parquet", acquisition.planes)
+                write_table(draft / "platemap.parquet", table)
+                write_json(draft / "study.json", info.model_dump(mode="json"))
+                draft.replace(path)
+        except OSError as error:
+            raise StudyError(f"{path}: the study cannot be written ({error.strerror}).") from error
+        return cls(path, info)
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> Self:
+        """Open a study.
+
+        Raises
+        ------
+        StudyError
+            Where there is none, or it was written by a newer CellVote.
+        """
+        path = study_path(path)
+        if not (path / "study.json").is_file():
+            raise StudyError(f"{path}: there is no study here. Make one with: cellvote create {path} IMAGES")
+        content = read_json(path / "study.json")
+        if isinstance(content, dict) and content.get("schema_version", 0) > SCHEMA_VERSION:
+            raise StudyError(f"{path}: was written by a newer CellVote. Update: pip install -U cellvote")
+        try:
+            return cls(path, StudyInfo.model_validate(content))
+        except ValidationError as error:
+            raise StudyError(f"{path / 'study.json'}: is damaged ({error.error_count()} entries).") from error
+
+    # What was imaged
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names, in order."""
+        return self.info.channels
+
+    @property
+    def source(self) -> Path:
+        """The folder of the images."""
+        return Path(self.info.source)
+
+    @cached_property
+    def planes(self) -> pd.DataFrame:
+        """One row per image plane."""
+        return read_table(self.path / "images.parquet")
+
+    @cached_property
+    def _planes_of(self) -> dict[FieldKey, pd.DataFrame]:
+        groups = self.planes.groupby(FIELD, sort=False)
+        return {FieldKey(str(p), str(w), int(f)): rows for (p, w, f), rows in groups}
+
+    @cached_property
+    def plate_map(self) -> pd.DataFrame:
+        """One row per well: ``plate``, ``well``, ``imaged``, then the columns of the plate maps as text."""
+        return read_table(self.path / "platemap.parquet")
+
+    @cached_property
+    def treatments(self) -> pd.DataFrame:
+        """``plate``, ``well``, ``treatment`` of every well that has one."""
+        table = self.plate_map[["plate", "well"]].assign(treatment=treatments(self.plate_map))
+        return table[table["treatment"] != ""]
+
+    @property
+    def plates(self) -> list[str]:
+        """Plate names, sorted."""
+        return sorted(self.planes["plate"].unique())
+
+    @cached_property
+    def fields(self) -> list[FieldKey]:
+        """Every imaged field, sorted."""
+        return field_keys(self.planes)
+
+    def select_fields(self, wells: str = "") -> list[FieldKey]:
+        """Choose fields by their wells, such as ``"A01,B*"``; all of them where nothing is given.
+
+        Raises
+        ------
+        SettingsError
+            Where a part of the choice fits no imaged well.
+        """
+        parts = [part.strip() for part in wells.split(",") if part.strip()]
+        if not parts:
+            return list(self.fields)
+        chosen: set[FieldKey] = set()
+        for part in parts:
+            try:
+                spelled = parse_well(part)
+            except ValueError:
+                spelled = part.upper()
+            matching = {key for key in self.fields if fnmatchcase(key.well, spelled)}
+            if not matching:
+                raise SettingsError(f"no imaged well fits {part!r}; the first is {self.fields[0].well}.")
+            chosen |= matching
+        return sorted(chosen)
+
+    def planes_of(self, key: FieldKey) -> pd.DataFrame:
+        """The image planes of one field.
+
+        Raises
+        ------
+        StudyError
+            Where it was not imaged.
+        """
+        try:
+            return self._planes_of[key]
+        except KeyError:
+            raise StudyError(f"{key}: was not imaged.") from None
+
+    def read_field(self, key: FieldKey) -> Pixels:
+        """Read all channels of one field as CYX.
+
+        Raises
+        ------
+        ImageReadError
+            Where a file is missing or damaged.
+        """
+        return read_field(self.source, self.planes_of(key), self.channels, key)
+
+    # Where each step keeps its results
+
+    def segmentation_folder(self, segmentation: str) -> Path:
+        """The folder of one segmentation."""
+        return self.path / "segmentations" / checked_name(segmentation)
+
+    def mask_path(self, segmentation: str, key: FieldKey, kind: str = "masks") -> Path:
+        """The label image of a field; ``kind`` is ``masks``, ``nuclei`` or ``flows``."""
+        return self.segmentation_folder(segmentation) / kind / field_file(key, ".tif")
+
+    def cells_path(self, segmentation: str) -> Path:
+        """The table with one row per cell."""
+        return self.segmentation_folder(segmentation) / "cells.parquet"
+
+    def read_cells(self, segmentation: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read the measurements of a segmentation.
+
+        Raises
+        ------
+        SegmentationError
+            Where nothing has been measured yet.
+        """
+        path = self.cells_path(segmentation)
+        if not path.exists():
+            raise SegmentationError(
+                f"{self.path}: nothing is measured for the segmentation {segmentation!r}. "
+                f"Run: cellvote measure {self.path}"
+            )
+        return read_table(path, columns)
+
+    def model_folder(self, model: str) -> Path:
+        """The classifier folder of a model of this study."""
+        return self.path / "models" / checked_name(model)
+
+    def predictions_folder(self, model: str) -> Path:
+        """The predictions and votes of a model."""
+        return self.path / "predictions" / checked_name(model)
+
+    def _names_in(self, folder: str, marker: str) -> list[str]:
+        root = self.path / folder
+        return sorted(p.parent.name for p in root.glob(f"*/{marker}")) if root.is_dir() else []
+
+    @property
+    def segmentations(self) -> list[str]:
+        """Names of the segmentations, sorted."""
+        return self._names_in("segmentations", "segmentation.json")
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the trained classifiers, sorted."""
+        return self._names_in("models", "model.json")
+
+    @property
+    def predictions(self) -> list[str]:
+        """Names of the models that predicted this study, sorted."""
+        return self._names_in("predictions", "cells.parquet")
+
+    def one_segmentation(self, name: str = "") -> str:
+        """Take the segmentation asked for, or the only one that there is.
+
+        Raises
+        ------
+        SegmentationError
+            Where it is not there, there is none, or there are several and none was named.
+        """
+        there = self.segmentations
+        if not there:
+            raise SegmentationError(f"{self.path}: is not segmented. Run: cellvote segment {self.path}")
+        if name and name not in there:
+            raise SegmentationError(f"there is no segmentation {name!r}; there are: {', '.join(there)}.")
+        if not name and len(there) > 1:
+            raise SegmentationError(
+                f"there are several segmentations ({', '.join(there)}): name one with --segmentation."
+            )
+        return name or there[0]
+
+    def remove(self, folder: Path) -> None:
+        """Delete one result of this study.
+
+        Raises
+        ------
+        StudyError
+            Where the folder is not inside the study.
+        """
+        if self.path.resolve() not in folder.resolve().parents:
+            raise StudyError(f"{folder}: is not inside {self.path}: not deleted.")
+        shutil.rmtree(folder)
+
+
+def study_path(path: str | PathLike[str]) -> Path:
+    """Append ``.cellvote`` where it is missing."""
+    path = Path(path).absolute()
+    return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+
+
+def field_file(key: FieldKey, suffix: str) -> Path:
+    """Where a field's file lies below a step's folder: ``PLATE/WELL_fN`` with a suffix."""
+    return Path(quote(key.plate, safe=" ()+,;=@").replace("..", "%2E%2E") or "_") / f"{key.well or 'field'}_f{key.field}{suffix}"
+
+
+def checked_name(name: str) -> str:
+    """Let pass only names that can be a folder everywhere.
+
+    Raises
+    ------
+    SettingsError
+        Where the name is empty, hidden, too long, or has a character that some system forbids.
+    """
+    if not name or name.startswith(".") or len(name) > 100 or set(name) & set('/\\:*?"<>|\0') or name != name.strip():
+        raise SettingsError(f"{name!r} cannot be the name of a folder: use letters, digits, - and _.")
+    return name
