@@ -1,0 +1,1 @@
+"""Run a step over the fields of a study: executors, progress, cancel, resume."""

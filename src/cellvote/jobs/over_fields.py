@@ -1,0 +1,125 @@
+"""Run one step over many fields: any executor, progress, cancel, resume; one bad field stops nothing."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cellvote.errors import CellVoteError, WorkerError
+from cellvote.plates.acquisition import FieldKey
+from cellvote.progress import CancelToken, Progress
+from cellvote.study.ledger import FieldRecord, Ledger
+
+FieldStep = Callable[[FieldKey], FieldRecord]
+"""A picklable, pure function of a field: reads the study, writes the field's own files, says what it did."""
+
+# What a field's own pixels can make a numerical library raise.
+_FIELD_ERRORS: Final = (
+    CellVoteError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True)
+class StepSummary:
+    """What a step over fields did; ``to_json`` is what the command line prints."""
+
+    fields: int
+    failed: list[FieldRecord]
+    cells: int
+    seconds: float
+    device: str = "cpu"
+    skipped: int = field(default=0)
+    """Fields that an earlier run had done."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As DESIGN section 7 has it."""
+        failed = [{"plate": r.plate, "well": r.well, "field": r.field, "error": r.error} for r in self.failed]
+        return {
+            "fields": self.fields,
+            "failed": failed,
+            "cells": self.cells,
+            "device": self.device,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run_over_fields(
+    step: FieldStep,
+    keys: Sequence[FieldKey],
+    ledger: Ledger,
+    executor: Executor,
+    at_a_time: int,
+    cancel: CancelToken,
+) -> Iterator[Progress]:
+    """Run a step over fields, recording each in the ledger as it comes.
+
+    Parameters
+    ----------
+    keys
+        The fields to do; leave out those that the ledger says are done.
+    ledger
+        Open for writing.
+    at_a_time
+        How many calls the executor runs at once; only twice as many are ever handed over, so that
+        cancelling takes no longer than a field.
+
+    Yields
+    ------
+    Progress
+        After each field.
+
+    Raises
+    ------
+    CancelledError
+        Where it was cancelled; what was done is in the ledger.
+    WorkerError
+        Where a worker process died.
+    """
+    started, cells, done = time.monotonic(), 0, 0
+    waiting = iter(keys)
+    running: set[Future[FieldRecord]] = set()
+    try:
+        while True:
+            while len(running) < 2 * at_a_time and (key := next(waiting, None)) is not None:
+                cancel.raise_if_cancelled()
+                running.add(executor.submit(_do_field, step, key))
+                if at_a_time == 1:
+                    break
+            if not running:
+                return
+            finished, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in sorted(finished, key=lambda f: f.result().key):
+                record = future.result()
+                ledger.append(record)
+                done, cells = done + 1, cells + record.n_cells
+                rate = cells / max(time.monotonic() - started, 1e-9)
+                message = record.error or f"{cells:,} cells · {rate:,.0f} cells/s"
+                yield Progress(done, len(keys), str(record.key), message)
+            cancel.raise_if_cancelled()
+    except (BrokenProcessPool, CancelledError) as error:
+        raise WorkerError(
+            "a worker process died, most often for want of memory. What was done is kept: run again with "
+            "fewer --workers."
+        ) from error
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _do_field(step: FieldStep, key: FieldKey) -> FieldRecord:
+    started = time.monotonic()
+    try:
+        record = step(key)
+    except _FIELD_ERRORS as error:
+        message = str(error) if isinstance(error, CellVoteError) else f"{key}: {type(error).__name__}: {error}"
+        record = FieldRecord(*key, status="failed", error=message)
+    seconds = round(time.monotonic() - started, 4)
+    return FieldRecord(**{**record.__dict__, "seconds": seconds})

@@ -1,0 +1,170 @@
+"""Segment a study: each field's masks, written as they come."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellvote.errors import ImageReadError, StudyError
+from cellvote.jobs.executors import open_executor
+from cellvote.jobs.over_fields import StepSummary, run_over_fields
+from cellvote.plates.acquisition import FieldKey
+from cellvote.plates.pixels import Pixels, image_hash
+from cellvote.progress import CancelToken, Report, ignore_progress
+from cellvote.segmentation import make_segmenter
+from cellvote.settings import changed
+from cellvote.study import Study
+from cellvote.study.atomic import file_checksum, read_json, write_json
+from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.masks import write_label_image
+
+N_SAMPLE_FIELDS = 12
+"""Automatic settings are measured on this many fields, spread over the study."""
+
+
+@dataclass(frozen=True)
+class SegmentField:
+    """The step for one field: pixels to masks."""
+
+    study_path: Path
+    segmentation: str
+    method: str
+    settings_items: tuple[tuple[str, Any], ...]
+
+    def __call__(self, key: FieldKey) -> FieldRecord:
+        """Segment one field and write its masks."""
+        study = open_study(self.study_path)
+        image = study.read_field(key)
+        segmenter = make_segmenter(self.method, dict(self.settings_items), study.channels, [])
+        found = segmenter.segment(image)
+        path = study.mask_path(self.segmentation, key)
+        if found.nuclei is not None:
+            write_label_image(study.mask_path(self.segmentation, key, "nuclei"), found.nuclei)
+        write_label_image(path, found.label_image)
+        return FieldRecord(
+            *key,
+            status="done",
+            n_cells=found.n_cells,
+            checksum=file_checksum(path),
+            image_hash=image_hash(image),
+        )
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, changed_ns: int) -> Study:
+    del changed_ns
+    return Study.open(path)
+
+
+def open_study(path: Path) -> Study:
+    """Open a study in a worker process, once for many fields."""
+    return _opened(path, (path / "images.parquet").stat().st_mtime_ns)
+
+
+def segment_study(
+    study: Study,
+    method: str = "watershed",
+    settings: dict[str, Any] | None = None,
+    *,
+    name: str = "",
+    wells: str = "",
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    report: Report = ignore_progress,
+    cancel: CancelToken | None = None,
+) -> StepSummary:
+    """Segment the fields of a study that are not segmented yet.
+
+    Parameters
+    ----------
+    name
+        Of the segmentation; the method's name where it is not given.
+    wells
+        Only these, such as ``"A01,B*"``.
+    overwrite
+        Throw away what an earlier run with other settings made under this name.
+
+    Raises
+    ------
+    StudyError
+        Where other settings made what is there already, and ``overwrite`` was not said.
+    """
+    started = time.monotonic()
+    name = name or method
+    keys = study.select_fields(wells)
+    folder = study.segmentation_folder(name)
+    chosen = _settings_to_use(study, name, method, settings or {}, overwrite=overwrite)
+    if not (folder / "segmentation.json").exists():
+        write_json(folder / "segmentation.json", chosen)
+    step = SegmentField(study.path, name, method, tuple(chosen["settings"].items()))
+    with Ledger(folder / "fields.parquet") as ledger:
+        done = {k for k, r in ledger.done().items() if _still_there(study, name, r)}
+        todo = [key for key in keys if key not in done]
+        if todo:
+            with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
+                for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
+                    report(progress)
+        records = [ledger.records[key] for key in keys]
+    failed = [record for record in records if record.status == "failed"]
+    return StepSummary(
+        fields=len(keys),
+        failed=failed,
+        cells=sum(record.n_cells for record in records),
+        seconds=time.monotonic() - started,
+        skipped=len(keys) - len(todo),
+    )
+
+
+def _still_there(study: Study, segmentation: str, record: FieldRecord) -> bool:
+    path = study.mask_path(segmentation, record.key)
+    return path.exists() and file_checksum(path) == record.checksum
+
+
+def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what the settings leave automatic, measured on fields spread over the study.
+
+    Returns
+    -------
+    dict
+        ``method``, ``asked`` (as given) and ``settings`` (nothing left automatic).
+    """
+    segmenter = make_segmenter(method, settings, study.channels, sample_fields(study))
+    return {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
+
+
+def sample_fields(study: Study, n: int = N_SAMPLE_FIELDS) -> list[Pixels]:
+    """Read a few fields spread over the study; those that cannot be read are passed over."""
+    keys = study.fields
+    spread = np.unique(np.linspace(0, len(keys) - 1, min(n, len(keys))).round().astype(int))
+    images = []
+    for i in spread:
+        try:
+            images.append(study.read_field(keys[i]))
+        except ImageReadError:
+            continue  # the field's own run says what is wrong with it
+    return images
+
+
+def _settings_to_use(
+    study: Study, name: str, method: str, settings: dict[str, Any], *, overwrite: bool
+) -> dict[str, Any]:
+    """Go on with the settings that are there, or measure new ones; never mix two in one segmentation."""
+    path = study.segmentation_folder(name) / "segmentation.json"
+    if not path.exists():
+        return resolve_settings(study, method, settings)
+    there: dict[str, Any] = read_json(path)
+    if there["method"] == method and there["asked"] == settings:
+        return there
+    if overwrite:
+        fresh = resolve_settings(study, method, settings)
+        study.remove(path.parent)
+        return fresh
+    difference = changed({"method": there["method"], **there["asked"]}, {"method": method, **settings})
+    raise StudyError(
+        f"the segmentation {name!r} was made with other settings ({difference}). Give --name for a second one, "
+        "or --overwrite to replace it."
+    )
