@@ -11,7 +11,7 @@ from cellvote.errors import SegmentationError
 from cellvote.jobs.executors import open_executor
 from cellvote.jobs.over_fields import StepSummary, run_over_fields
 from cellvote.jobs.segment import open_study
-from cellvote.plates.acquisition import FieldKey
+from cellvote.plates.acquisition import FIELD, FieldKey
 from cellvote.plates.pixels import image_hash
 from cellvote.profiling.measurements import measure_cells
 from cellvote.progress import CancelToken, Report, ignore_progress
@@ -41,9 +41,10 @@ class MeasureField:
                 f"{key}: the masks are {label_image.shape}, the image is {image.shape[1:]}. Segment it again."
             )
         table = measure_cells(image, label_image, study.channels, nuclei)
-        for position, (column, value) in enumerate(zip(("plate", "well", "field"), key, strict=True)):
-            table.insert(position, column, value)
-        table = table.astype({"plate": "str", "well": "str", "field": "int32"})
+        place = pd.DataFrame([key] * len(table), columns=FIELD).astype(
+            {"plate": "str", "well": "str", "field": "int32"}
+        )
+        table = pd.concat([place, table], axis=1)
         path = rows_path(study, self.segmentation, key)
         write_table(path, table)
         return FieldRecord(

@@ -14,7 +14,15 @@ from cellvote.plates.wells import parse_row, parse_well, well_name
 
 _WELL_NAMES: Final = ("well", "wellid", "wellname", "wellposition", "metadatawell", "metadatawellposition")
 _ROW_NAMES: Final = ("row", "wellrow", "metadatarow", "platerow")
-_COLUMN_NAMES: Final = ("column", "col", "wellcol", "wellcolumn", "metadatacolumn", "metadatacol", "platecolumn")
+_COLUMN_NAMES: Final = (
+    "column",
+    "col",
+    "wellcol",
+    "wellcolumn",
+    "metadatacolumn",
+    "metadatacol",
+    "platecolumn",
+)
 _PLATE_NAMES: Final = ("plate", "plateid", "platename", "barcode", "metadataplate", "platebarcode")
 _COMPOUND_NAMES: Final = ("compound", "drug", "treatment", "perturbation", "sirna", "gene", "genename")
 _DOSE_PARTS: Final = ("dose", "conc")
@@ -109,9 +117,7 @@ def _wells(table: pd.DataFrame, path: Path) -> list[str]:
     return wells
 
 
-def join_plate_map(
-    acquisition: Acquisition, maps: Sequence[pd.DataFrame]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def join_plate_map(acquisition: Acquisition, maps: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Join plate maps to the imaged wells.
 
     Returns
@@ -182,17 +188,18 @@ def find_column(plate_map: pd.DataFrame, name: str) -> str:
         return folded[name.casefold()]
     there = [c for c in plate_map.columns if c not in {"plate", "well", "imaged"}]
     raise PlateMapError(
-        f"the plate map has no column {name!r}; it has: {', '.join(there) or 'none (create the study with --plate-map)'}."
+        f"the plate map has no column {name!r}; it has: "
+        f"{', '.join(there) or 'none (create the study with --plate-map)'}."
     )
 
 
 def dose_column(plate_map: pd.DataFrame) -> str | None:
     """Name the column that holds a dose or concentration as numbers, where there is one."""
-    for column in plate_map:
+    for column in map(str, plate_map.columns):
         if any(part in column.casefold() for part in _DOSE_PARTS):
             numbers = pd.to_numeric(plate_map[column], errors="coerce").dropna()
-            if numbers.nunique() > 1:
-                return str(column)
+            if len(numbers.unique()) > 1:
+                return column
     return None
 
 

@@ -101,9 +101,7 @@ def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
     positions = [well_position(well) for well in wells if well]
     rows = max((p.row for p in positions), default=1)
     columns = max((p.column for p in positions), default=1)
-    return next(
-        shape for _, shape in sorted(PLATE_SHAPES.items()) if rows <= shape[0] and columns <= shape[1]
-    )
+    return next(shape for _, shape in sorted(PLATE_SHAPES.items()) if rows <= shape[0] and columns <= shape[1])
 
 
 def edge_distance(well: str, shape: tuple[int, int]) -> int:

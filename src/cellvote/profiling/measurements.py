@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import ndimage
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
@@ -23,6 +24,9 @@ PLACE: Final = (
     "touches_border",
 )
 """Columns that say where a cell is, not what it looks like: never fed to a classifier."""
+
+RING_WIDTH: Final = 0.2
+"""Width of the ring around a nucleus, as a share of the nucleus' diameter."""
 
 
 def measure_cells(
@@ -49,8 +53,9 @@ def measure_cells(
     DataFrame
         One row per cell, by ascending ``label_id``. Shape as scikit-image's ``regionprops`` (px, px², radians);
         ``intensity_mean_…``, ``_min_``, ``_max_``, ``_std_`` by channel in grey values; with nuclei also
-        ``nucleus_area``, ``nucleus_share``, and for each channel the mean intensity of nucleus and cytoplasm and
-        their ratio, not a number where a cell lacks one of the two. Boxes are half open.
+        ``nucleus_area``, ``nucleus_share``, and for each channel the mean intensity of nucleus and cytoplasm, their
+        ratio, and ratio and difference of the nucleus to the ring around it; not a number where a cell lacks
+        one of the two. Boxes are half open.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def measure_cells(
 def feature_columns(cells: pd.DataFrame) -> list[str]:
     """Name the columns of a cells table that say what a cell looks like, in their order."""
     keys = {"plate", "well", "field", "orientation", *PLACE}  # how a cell lies is chance
-    return [c for c in cells if c not in keys and pd.api.types.is_numeric_dtype(cells[c])]
+    return [str(c) for c in cells if c not in keys and pd.api.types.is_numeric_dtype(cells[c])]
 
 
 def _intensity(cells: Objects, plane: Pixels, channel: str) -> dict[str, npt.NDArray[np.generic]]:
@@ -110,6 +115,8 @@ def _compartments(
     in_nucleus = nuclei.ravel()[cells.flat] == cells.label_ids[cells.of_pixel]
     nucleus_area = cells.sum(in_nucleus)
     cytoplasm_area = cells.area - nucleus_area
+    in_ring = _ring(cells, nuclei, in_nucleus, nucleus_area)
+    ring_area = cells.sum(in_ring)
     table: dict[str, npt.NDArray[np.generic]] = {
         "nucleus_area": nucleus_area,
         "nucleus_share": nucleus_area / cells.area,
@@ -120,16 +127,35 @@ def _compartments(
         cytoplasm = _divide(cells.sum(values * ~in_nucleus), cytoplasm_area)
         table[f"intensity_mean_nucleus_{channel}"] = nucleus
         table[f"intensity_mean_cytoplasm_{channel}"] = cytoplasm
+        ring = _divide(cells.sum(values * in_ring), ring_area)
         table[f"nucleus_cytoplasm_ratio_{channel}"] = _divide(nucleus, cytoplasm)
+        table[f"nucleus_ring_ratio_{channel}"] = _divide(nucleus, ring)
+        table[f"nucleus_ring_difference_{channel}"] = nucleus - ring
     return table
 
 
+def _ring(
+    cells: Objects,
+    nuclei: LabelImage,
+    in_nucleus: npt.NDArray[np.bool_],
+    nucleus_area: npt.NDArray[np.float64],
+) -> npt.NDArray[np.bool_]:
+    """Find the cytoplasm close around each nucleus, where translocation shows best.
+
+    After Ding et al., "Characterization and quantitation of NF-kB nuclear translocation" (1998): the ring is
+    as wide as `RING_WIDTH` times the diameter of the cell's own nucleus.
+    """
+    away = ndimage.distance_transform_edt(nuclei == 0).ravel()[cells.flat]
+    width = RING_WIDTH * np.sqrt(4 * nucleus_area / np.pi)
+    return ~in_nucleus & (away <= width[cells.of_pixel])
+
+
 def _divide(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    return np.asarray(np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0))
 
 
 def _columns(channel_names: Sequence[str], *, with_nuclei: bool) -> list[str]:
     """Name every column, by measuring one cell of one pixel."""
     one = np.ones((1, 1), np.int32)
     blank = np.ones((len(channel_names), 1, 1))
-    return list(measure_cells(blank, one, channel_names, one if with_nuclei else None))
+    return [str(c) for c in measure_cells(blank, one, channel_names, one if with_nuclei else None)]

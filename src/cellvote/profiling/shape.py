@@ -21,6 +21,10 @@ _PERIMETER_WEIGHTS[[21, 33]] = np.sqrt(2)
 _PERIMETER_WEIGHTS[[13, 23]] = (1 + np.sqrt(2)) / 2
 
 
+def _weighted_counts(of_pixel: Ints, weights: npt.NDArray[np.generic], minlength: int) -> Floats:
+    return np.asarray(np.bincount(of_pixel, weights=weights, minlength=minlength), np.float64)
+
+
 @dataclass(frozen=True)
 class Objects:
     """The pixels of every object of a label image, sorted by object.
@@ -68,7 +72,7 @@ class Objects:
 
     def sum(self, values: npt.NDArray[np.generic]) -> Floats:
         """Add up a value of each pixel, by object."""
-        return np.bincount(self.of_pixel, weights=values, minlength=len(self))
+        return _weighted_counts(self.of_pixel, weights=values, minlength=len(self))
 
     def smallest(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Take the smallest value of each object."""
@@ -121,11 +125,14 @@ class Objects:
         at = np.flatnonzero(border)
         flat, own = border.ravel(), border.ravel()[at]
         code = np.ones(len(at), np.int64)
-        for weight, steps in ((2, (-width, width, -1, 1)), (10, (-width - 1, -width + 1, width - 1, width + 1))):
+        for weight, steps in (
+            (2, (-width, width, -1, 1)),
+            (10, (-width - 1, -width + 1, width - 1, width + 1)),
+        ):
             for step in steps:
                 code += weight * (flat[at + step] == own)
         of_pixel = np.searchsorted(self.label_ids, own)
-        return np.bincount(of_pixel, weights=_PERIMETER_WEIGHTS[code], minlength=len(self))
+        return _weighted_counts(of_pixel, weights=_PERIMETER_WEIGHTS[code], minlength=len(self))
 
     @cached_property
     def area_convex(self) -> Ints:

@@ -17,9 +17,7 @@ METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
 """Every segmentation method: its settings model, and what makes its segmenter."""
 
 
-def make_segmenter(
-    method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]
-) -> Segmenter:
+def make_segmenter(method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:
     """Make the segmenter of a method, measuring on CYX sample images what the settings leave automatic.
 
     Raises

@@ -40,7 +40,10 @@ class Segmentation:
 class Segmenter(Protocol):
     """Finds the cells of an image."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the method is called."""
+        ...
 
     @property
     def settings(self) -> BaseModel:
@@ -55,6 +58,6 @@ class Segmenter(Protocol):
 class SegmenterMaker(Protocol):
     """Makes a segmenter: fills in what the settings left automatic, from a few images of the plate."""
 
-    def __call__(
-        self, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]
-    ) -> Segmenter: ...
+    def __call__(self, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:
+        """Make a segmenter from settings, channel names and CYX sample images."""
+        ...

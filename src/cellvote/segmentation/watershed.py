@@ -4,6 +4,7 @@ After Jones, Carpenter and Golland, "Voronoi-based segmentation of cells on imag
 CellProfiler's IdentifySecondaryObjects follows too; here on scikit-image's watershed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from cellvote.study.masks import LabelImage
 FloatImage = npt.NDArray[np.float32]
 
 NONE: Final = "none"
+OTHERS: Final = "others"
 _LEAST_OBJECTS: Final = 5
 
 
@@ -35,13 +37,15 @@ class WatershedSettings(BaseModel, frozen=True, extra="forbid"):
     """How the watershed finds nuclei and grows cells from them."""
 
     nuclei_channel: str = Field(
-        "", title="Nuclei channel", description="Where nuclei are bright; empty: found by name, else by looking"
+        "",
+        title="Nuclei channel",
+        description="Where nuclei are bright; empty: found by name, else by looking",
     )
     cells_channel: str = Field(
         "",
         title="Cells channel",
-        description="Where whole cells show; empty: the one that spreads furthest around the nuclei; "
-        "'none': nuclei only",
+        description="Where whole cells show; empty or 'others': all channels but the nuclei's, each scaled to its "
+        "own range; 'none': nuclei only",
     )
     nucleus_diameter_px: float | None = Field(
         None,
@@ -112,7 +116,11 @@ class WatershedSegmenter:
         nuclei = find_nuclei(nuclear, chosen)
         if chosen.cells_channel == NONE:
             return Segmentation(nuclei)
-        cellular = image[channel_index(self.channels, chosen.cells_channel)]
+        if chosen.cells_channel == OTHERS:
+            own = channel_index(self.channels, chosen.nuclei_channel)
+            cellular = _together([plane for i, plane in enumerate(image) if i != own])
+        else:
+            cellular = image[channel_index(self.channels, chosen.cells_channel)]
         return Segmentation(grow_cells(cellular, nuclei, chosen), nuclei)
 
 
@@ -163,9 +171,7 @@ def grow_cells(cellular: Pixels, nuclei: LabelImage, settings: WatershedSettings
     return np.asarray(watershed(edges / scale + away / max(reach, 1.0), nuclei, mask=mask), np.int32)
 
 
-def make_watershed(
-    settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]
-) -> WatershedSegmenter:
+def make_watershed(settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> WatershedSegmenter:
     """Make the watershed segmenter, measuring on a few CYX images what the settings left automatic.
 
     Raises
@@ -191,14 +197,24 @@ def make_watershed(
             "least_contrast": contrast,
         }
     )
-    if wanted.cells_channel and wanted.cells_channel != NONE:
+    if wanted.cells_channel and wanted.cells_channel not in {NONE, OTHERS}:
         cells = channels[channel_index(channels, wanted.cells_channel)]
     elif wanted.cells_channel == NONE or len(channels) == 1:
         cells = NONE
     else:
-        cells = channels[_cells_channel(sample, nuclei, filled)]
+        cells = OTHERS if len(channels) > 2 else channels[1 - nuclei]
     growth = wanted.growth_px if wanted.growth_px is not None else round(1.2 * float(diameter), 2)
     return WatershedSegmenter(filled.model_copy(update={"cells_channel": cells, "growth_px": growth}), channels)
+
+
+def _together(planes: Sequence[Pixels]) -> FloatImage:
+    """Put YX planes together, each scaled so that its background is 0 and its bright parts are 1."""
+    total = np.zeros(planes[0].shape, np.float32)
+    for plane in planes:
+        grey = plane.astype(np.float32)
+        low, high = np.percentile(grey, [10, 99])
+        total += np.clip((grey - low) / max(high - low, 1e-6), 0, 1.5)
+    return total / np.float32(len(planes))
 
 
 def _smooth(plane: Pixels, sigma_px: float) -> FloatImage:
@@ -265,20 +281,3 @@ def _contrast(sample: list[Pixels], nuclei: int, diameter_px: float) -> float:
         bright = smooth[smooth > threshold_otsu(smooth)]
         contrasts.append(float(np.median(bright) - np.percentile(smooth, 10)))
     return float(np.median(contrasts)) if contrasts else 0.0
-
-
-def _cells_channel(sample: list[Pixels], nuclei: int, settings: WatershedSettings) -> int:
-    """Take the channel that is brightest around the nuclei, compared with far from them."""
-    n_channels = len(sample[0]) if sample else 2
-    others = [i for i in range(n_channels) if i != nuclei]
-    spread = np.zeros(len(others))
-    diameter = settings.nucleus_diameter_px or 0.0
-    for image in sample:
-        away = ndimage.distance_transform_edt(find_nuclei(image[nuclei], settings) == 0)
-        near = (away > 2) & (away <= 0.6 * diameter)
-        far = away > 2 * diameter
-        if near.any() and far.any():
-            for i, other in enumerate(others):
-                noise = float(np.std(image[other][far])) + 1e-6
-                spread[i] += (float(np.mean(image[other][near])) - float(np.mean(image[other][far]))) / noise
-    return others[int(np.argmax(spread))]

@@ -138,7 +138,7 @@ class Study:
     @cached_property
     def _planes_of(self) -> dict[FieldKey, pd.DataFrame]:
         groups = self.planes.groupby(FIELD, sort=False)
-        return {FieldKey(str(p), str(w), int(f)): rows for (p, w, f), rows in groups}
+        return {FieldKey(str(p), str(w), int(str(f))): rows for (p, w, f), rows in groups}
 
     @cached_property
     def plate_map(self) -> pd.DataFrame:
@@ -304,7 +304,10 @@ def study_path(path: str | PathLike[str]) -> Path:
 
 def field_file(key: FieldKey, suffix: str) -> Path:
     """Where a field's file lies below a step's folder: ``PLATE/WELL_fN`` with a suffix."""
-    return Path(quote(key.plate, safe=" ()+,;=@").replace("..", "%2E%2E") or "_") / f"{key.well or 'field'}_f{key.field}{suffix}"
+    return (
+        Path(quote(key.plate, safe=" ()+,;=@").replace("..", "%2E%2E") or "_")
+        / f"{key.well or 'field'}_f{key.field}{suffix}"
+    )
 
 
 def checked_name(name: str) -> str:

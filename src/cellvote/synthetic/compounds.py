@@ -9,7 +9,7 @@ from typing import Final
 
 from cellvote.synthetic.phenotypes import ENLARGED, ROUNDED, TRANSLOCATED, UNTREATED, Phenotype
 
-CLEAR_RESPONSE: Final = 0.85
+CLEAR_RESPONSE: Final = 0.9
 """Wells where at least this share of the cells is expected to respond are named after their mechanism."""
 
 
@@ -24,7 +24,7 @@ class HillCurve:
     def share(self, concentration_um: float) -> float:
         """Give the share at a concentration in µM."""
         reached = concentration_um**self.slope
-        return self.top * reached / (reached + self.ec50_um**self.slope)
+        return float(self.top * reached / (reached + self.ec50_um**self.slope))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ POSITIVE_CONTROL: Final = Treatment(
     control_type="positive",
     moa="PI3K inhibitor",
     phenotype=TRANSLOCATED,
-    responding=0.96,
+    responding=0.97,
 )
 
 ACTIVE_COMPOUNDS: Final = (
@@ -106,7 +106,7 @@ ACTIVE_COMPOUNDS: Final = (
         "paclitaxel",
         "microtubule stabiliser",
         ROUNDED,
-        response=HillCurve(top=0.97, ec50_um=0.008, slope=1.8),
+        response=HillCurve(top=0.98, ec50_um=0.008, slope=2.0),
         killing=HillCurve(top=0.25, ec50_um=0.05, slope=1.0),
         concentrations_um=(1.0, 0.25, 0.0625, 0.0156, 0.0039, 0.00098),
     ),
@@ -114,15 +114,15 @@ ACTIVE_COMPOUNDS: Final = (
         "etoposide",
         "topoisomerase inhibitor",
         ENLARGED,
-        response=HillCurve(top=0.97, ec50_um=0.7, slope=1.7),
-        killing=HillCurve(top=0.45, ec50_um=1.0, slope=1.2),
+        response=HillCurve(top=0.98, ec50_um=0.6, slope=2.0),
+        killing=HillCurve(top=0.35, ec50_um=1.0, slope=1.2),
         concentrations_um=(50.0, 12.5, 3.13, 0.78, 0.195, 0.049),
     ),
     Compound(
         "LY294002",
         "PI3K inhibitor",
         TRANSLOCATED,
-        response=HillCurve(top=0.96, ec50_um=3.0, slope=1.6),
+        response=HillCurve(top=0.98, ec50_um=2.5, slope=2.0),
         killing=HillCurve(top=0.10, ec50_um=20.0, slope=1.0),
         concentrations_um=(50.0, 12.5, 3.13, 0.78, 0.195, 0.049),
     ),

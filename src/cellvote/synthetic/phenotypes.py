@@ -16,7 +16,7 @@ class Phenotype:
     name
         As the truth calls it.
     nucleus_radius_um, nucleus_elongation, nucleus_irregularity
-        Mean radius; long over short axis; how far the outline strays from an ellipse, as a share of the radius.
+        Mean radius; long over short axis; how far the outline strays from an ellipse, as a share of it.
     dna_brightness, chromatin_contrast, nucleoli
         Brightness of DNA; its texture, as a share of the brightness; mean number of dark nucleoli.
     body_radius_um, body_elongation, body_irregularity
@@ -51,12 +51,12 @@ class Phenotype:
 class Variation:
     """How far cells of one phenotype differ, as standard deviations of natural logarithms."""
 
-    size: float = 0.13
+    size: float = 0.12
     body_size: float = 0.15
     elongation: float = 0.10
     brightness: float = 0.20
     expression: float = 0.35
-    reporter_ratio: float = 0.32
+    reporter_ratio: float = 0.28
     fibres: float = 0.45
 
 
@@ -72,13 +72,13 @@ UNTREATED: Final = Phenotype(
     nucleoli=2.5,
     body_radius_um=16.5,
     body_elongation=1.35,
-    body_irregularity=0.16,
-    edge_height=0.35,
+    body_irregularity=0.13,
+    edge_height=0.22,
     actin_brightness=260.0,
     actin_cortex=0.9,
-    actin_fibres=0.35,
+    actin_fibres=0.6,
     reporter_brightness=330.0,
-    reporter_ratio=0.58,
+    reporter_ratio=0.55,
 )
 """A flat, polygonal cell with the reporter in its cytoplasm."""
 
@@ -92,13 +92,13 @@ TRANSLOCATED: Final = Phenotype(
     nucleoli=2.5,
     body_radius_um=16.0,
     body_elongation=1.35,
-    body_irregularity=0.16,
-    edge_height=0.35,
+    body_irregularity=0.13,
+    edge_height=0.22,
     actin_brightness=250.0,
     actin_cortex=0.9,
-    actin_fibres=0.30,
+    actin_fibres=0.5,
     reporter_brightness=330.0,
-    reporter_ratio=1.9,
+    reporter_ratio=2.2,
 )
 """As untreated, but the reporter has moved into the nucleus."""
 
@@ -124,19 +124,19 @@ ROUNDED: Final = Phenotype(
 
 ENLARGED: Final = Phenotype(
     name="enlarged",
-    nucleus_radius_um=9.4,
+    nucleus_radius_um=10.0,
     nucleus_elongation=1.30,
     nucleus_irregularity=0.06,
     dna_brightness=520.0,
     chromatin_contrast=0.12,
     nucleoli=3.5,
-    body_radius_um=24.0,
+    body_radius_um=25.0,
     body_elongation=1.45,
     body_irregularity=0.20,
-    edge_height=0.55,
+    edge_height=0.35,
     actin_brightness=230.0,
     actin_cortex=0.6,
-    actin_fibres=1.3,
+    actin_fibres=2.2,
     reporter_brightness=260.0,
     reporter_ratio=0.65,
 )
@@ -145,5 +145,5 @@ ENLARGED: Final = Phenotype(
 PHENOTYPES: Final = {p.name: p for p in (UNTREATED, TRANSLOCATED, ROUNDED, ENLARGED)}
 """Every phenotype, by name."""
 
-SPONTANEOUS: Final = {TRANSLOCATED: 0.015, ROUNDED: 0.02, ENLARGED: 0.015}
+SPONTANEOUS: Final = {TRANSLOCATED: 0.01, ROUNDED: 0.02, ENLARGED: 0.01}
 """Share of the cells that look so without any treatment."""

@@ -68,8 +68,8 @@ class PlateDesign:
         -------
         DataFrame
             One row per well: ``well``, ``compound``, ``concentration``, ``concentration_unit``,
-            ``control_type`` and ``moa``, the class column: filled for controls and for the doses at which most
-            cells respond, empty for the doses between and the well without cells.
+            ``control_type`` and ``moa``, the class column: filled for controls and for the doses at which
+            most cells respond, empty for the doses between and the well without cells.
         """
         rows = [
             {
@@ -89,25 +89,22 @@ class PlateDesign:
 def design_plate(settings: PlateSettings) -> PlateDesign:
     """Lay out a plate.
 
-    A 96-well plate holds 20 negative and 12 positive controls, three compounds at six concentrations and a toxic
-    one at three, all in triplicate, and one well without cells. Smaller plates leave out the low doses, larger
-    ones repeat all but the empty well. Replicates stand in different rows and columns where there is room.
+    A 96-well plate holds 20 negative and 12 positive controls, three compounds at six concentrations and a
+    toxic one at three, all in triplicate, and one well without cells. Smaller plates leave out the low doses,
+    larger ones repeat all but the empty well. Replicates stand in different rows and columns where there is
+    room.
     """
     rng = plate_stream(settings)
     n_wells = settings.rows * settings.columns
     n_empty = int(n_wells >= _LEAST_WELLS_FOR_EMPTY)
     treatments = [NO_CELLS] * n_empty + list(islice(cycle(_by_importance()), n_wells - n_empty))
     placed = _scatter(treatments, (settings.rows, settings.columns), rng)
-    plans = [WellPlan(row, column, treatment) for (row, column), treatment in sorted(placed.items(), key=_position)]
+    plans = [WellPlan(*position, placed[position]) for position in sorted(placed)]
     return PlateDesign({plan.well: plan for plan in plans}, _choose_blurred(plans, settings, rng))
 
 
-def _position(item: tuple[tuple[int, int], Treatment]) -> tuple[int, int]:
-    return item[0]
-
-
 def _by_importance() -> list[Treatment]:
-    """List the treatments of one 96-well plate, all but the empty well, so that any beginning makes a fair plate."""
+    """List the treatments of a 96-well plate but its empty well; any beginning of it makes a fair plate."""
     return list(chain(_rounds(), [NEGATIVE_CONTROL] * _SPARE_NEGATIVES))
 
 
@@ -127,7 +124,7 @@ def _rounds() -> Iterator[Treatment]:
 def _scatter(
     treatments: list[Treatment], shape: tuple[int, int], rng: np.random.Generator
 ) -> dict[tuple[int, int], Treatment]:
-    """Place treatments at random where their row and column hold fewest of the same, those with least wells first."""
+    """Place treatments at random where row and column hold fewest of the same, the rarest first."""
     positions = [(row, column) for row in range(1, shape[0] + 1) for column in range(1, shape[1] + 1)]
     free = [positions[i] for i in rng.permutation(len(positions))]
     placed: dict[tuple[int, int], Treatment] = {}
@@ -135,7 +132,7 @@ def _scatter(
         rows: Counter[int] = Counter()
         columns: Counter[int] = Counter()
         for _ in range(n_wells):
-            best = min(free, key=lambda p: (rows[p[0]] + columns[p[1]], rows[p[0]]))  # noqa: B023 - used at once
+            best = min(free, key=lambda p: (rows[p[0]] + columns[p[1]], rows[p[0]]))
             free.remove(best)
             placed[best] = treatment
             rows[best[0]] += 1
@@ -143,10 +140,8 @@ def _scatter(
     return placed
 
 
-def _choose_blurred(
-    plans: list[WellPlan], settings: PlateSettings, rng: np.random.Generator
-) -> tuple[str, int] | None:
-    """Choose a field of a well that has cells but is of no class, so that no small class loses a well to it."""
+def _choose_blurred(plans: list[WellPlan], settings: PlateSettings, rng: np.random.Generator) -> tuple[str, int] | None:
+    """Choose a field of a well that has cells but no class, so that no class loses a well to it."""
     wells = [plan.well for plan in plans if plan.treatment.compound and not plan.treatment.moa]
     if not wells:
         return None

@@ -7,7 +7,7 @@ from cellvote.plates.wells import MAX_COLUMNS, MAX_ROWS
 
 
 class PlateSettings(BaseModel, frozen=True, extra="forbid"):
-    """What plate to simulate; the same settings give the same bytes, on any machine and any number of workers."""
+    """What plate to simulate; the same settings give the same bytes, with any number of workers."""
 
     name: str = Field(
         "simulated",
@@ -23,14 +23,18 @@ class PlateSettings(BaseModel, frozen=True, extra="forbid"):
         360, ge=64, le=4096, title="Field size (px)", description="Width and height of the image of a field"
     )
     pixel_size_um: float = Field(
-        0.65, ge=0.1, le=3.0, title="Pixel size (µm)", description="Width of a pixel; 0.65 is a 10× to 20× objective"
+        0.65,
+        ge=0.1,
+        le=3.0,
+        title="Pixel size (µm)",
+        description="Width of a pixel; 0.65 is a 10× to 20× objective",
     )
     cells_per_field: float = Field(
         30.0,
         ge=0,
         le=5000,
         title="Cells per field",
-        description="Mean of an untreated well inside the plate; crowded fields hold fewer, as nuclei do not overlap",
+        description="In an untreated inner well; where it is crowded fewer fit, as nuclei do not overlap",
     )
     debris_per_field: float = Field(
         3.0, ge=0, le=200, title="Debris per field", description="Mean number of bright specks; lint is rarer"
@@ -40,7 +44,7 @@ class PlateSettings(BaseModel, frozen=True, extra="forbid"):
         ge=0,
         le=2,
         title="Plate effects",
-        description="Strength of vignetting, brightness gradient, edge wells and staining; 0 is none, 1 is usual",
+        description="Vignetting, brightness gradient, edge wells and staining; 0 is none, 1 is usual",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, title="Seed", description="Another seed, another plate")
 

@@ -35,9 +35,15 @@ class Folder:
 class Layout(Protocol):
     """A way in which plates lie on disk; nothing else knows file names."""
 
-    name: str
-    example: str
-    """What a file is called in this layout, for messages."""
+    @property
+    def name(self) -> str:
+        """What ``--layout`` calls it."""
+        ...
+
+    @property
+    def example(self) -> str:
+        """What a file is called in this layout, for messages."""
+        ...
 
     def recognise(self, folder: Folder) -> float:
         """Say how sure one may be that the folder is of this layout: 0 (no) to 1 (yes)."""

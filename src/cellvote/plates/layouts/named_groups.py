@@ -134,9 +134,9 @@ def pattern_layout(pattern: str) -> NamedGroups:
 
 
 _NUMBERED: Final = re.compile(
-    r"(?P<channel>[A-Za-z]+\d*)-(?P<number>\d+)-(?P<row>[A-Za-z]{1,2})-(?P<column>\d{1,2})\.tiff?", re.IGNORECASE
+    r"(?P<channel>[A-Za-z]+\d*)-(?P<number>\d+)-(?P<row>[A-Za-z]{1,2})-(?P<column>\d{1,2})\.tiff?",
+    re.IGNORECASE,
 )
 
 NUMBERED: Final = NamedGroups("numbered", _NUMBERED, example="Channel1-01-A-01.tif")
 """Channel, running number, row, column: the images of BBBC013 and BBBC014."""
-

@@ -138,4 +138,3 @@ def _channel_names(found: pd.DataFrame, numbers: list[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):  # two channels of one dye
         names = [f"{name} ch{number}" for name, number in zip(names, numbers, strict=True)]
     return tuple(names)
-

@@ -1,0 +1,192 @@
+"""What is known of a plate: read from the study's tables once, then asked for by well and field; no window here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cellvote.errors import CellVoteError, PredictionsError
+from cellvote.learning.classes import truth_of_wells
+from cellvote.plates.acquisition import FIELD, FieldKey
+from cellvote.study import Study
+from cellvote.study.atomic import file_checksum, read_json, read_table
+from cellvote.study.ledger import Ledger
+
+Well = tuple[str, str]
+"""Plate and well."""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The vote of a field or well, as the study's tables hold it."""
+
+    class_name: str
+    share: float
+    margin: float
+    n_cells: int
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What one model predicted for a study.
+
+    Attributes
+    ----------
+    segmentation
+        The masks that it was predicted on: only these may be coloured by it.
+    cells
+        One row per cell, as `cellvote predict` writes them.
+    truth
+        The class of each well where the plate map knows it.
+    """
+
+    model: str
+    classes: tuple[str, ...]
+    class_column: str
+    segmentation: str
+    cells: pd.DataFrame
+    wells: dict[Well, Vote]
+    fields: dict[FieldKey, Vote]
+    truth: dict[Well, str]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[Any, ...], npt.NDArray[np.intp]]:
+        return dict(self.cells.groupby(FIELD, sort=False, observed=True).indices)
+
+    def cells_of(self, key: FieldKey) -> pd.DataFrame:
+        """The cells of one field."""
+        return self.cells.iloc[self._rows.get(tuple(key), np.array([], np.intp))]
+
+
+@dataclass(frozen=True)
+class PlateFacts:
+    """What the plate view and its tooltips tell.
+
+    Attributes
+    ----------
+    plate_map
+        One row per well, indexed by plate and well.
+    columns
+        The text columns of the plate map.
+    n_cells
+        Segmented cells of each well; a well that is not segmented is not in it.
+    failed
+        Why fields failed.
+    problem
+        Why the predictions cannot be shown, where they cannot.
+    """
+
+    plate_map: pd.DataFrame
+    columns: tuple[str, ...] = ()
+    n_cells: dict[Well, int] = field(default_factory=dict)
+    failed: dict[FieldKey, str] = field(default_factory=dict)
+    predicted: Predicted | None = None
+    problem: str = ""
+
+    @cached_property
+    def failed_wells(self) -> dict[Well, list[str]]:
+        """What went wrong in each well where something did."""
+        wells: dict[Well, list[str]] = {}
+        for key, error in sorted(self.failed.items()):
+            wells.setdefault((key.plate, key.well), []).append(error)
+        return wells
+
+    def column(self, name: str) -> dict[Well, str]:
+        """One column of the plate map, by well."""
+        return {(str(p), str(w)): str(text) for (p, w), text in self.plate_map[name].items()}  # type: ignore[misc]
+
+    def imaged(self, well: Well) -> bool:
+        """Whether the well has images."""
+        return well in self.plate_map.index and bool(self.plate_map.loc[well, "imaged"])
+
+
+def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFacts:
+    """Read what is known of the wells of a study.
+
+    Parameters
+    ----------
+    segmentation, model
+        Names in the study; left out where nothing is segmented or predicted yet.
+    """
+    plate_map = study.plate_map.set_index(["plate", "well"])
+    columns = tuple(str(c) for c in plate_map.columns if c != "imaged")
+    n_cells, failed = _read_ledgers(study, segmentation) if segmentation else ({}, {})
+    predicted, problem = None, ""
+    if model:
+        try:
+            predicted = read_predicted(study, model)
+        except CellVoteError as error:
+            problem = str(error)
+    return PlateFacts(plate_map, columns, n_cells, failed, predicted, problem)
+
+
+def _read_ledgers(study: Study, segmentation: str) -> tuple[dict[Well, int], dict[FieldKey, str]]:
+    folder = study.segmentation_folder(segmentation)
+    n_cells: dict[Well, int] = {}
+    failed: dict[FieldKey, str] = {}
+    for name in ("fields.parquet", "measured.parquet"):
+        ledger = Ledger(folder / name)
+        failed |= {record.key: record.error for record in ledger.failed()}
+        if name == "fields.parquet":
+            for record in ledger.done().values():
+                well = (record.plate, record.well)
+                n_cells[well] = n_cells.get(well, 0) + record.n_cells
+    return n_cells, failed
+
+
+def read_predicted(study: Study, model: str) -> Predicted:
+    """Read what a model predicted.
+
+    Raises
+    ------
+    PredictionsError
+        Where the cells were measured anew since: the label ids may be those of other cells.
+    """
+    folder = study.predictions_folder(model)
+    note = read_json(folder / "predictions.json")
+    cells_path = study.cells_path(note["segmentation"])
+    if not cells_path.exists() or _checksum(cells_path) != note["cells_checksum"]:
+        raise PredictionsError(f"the cells were measured anew since {model!r} predicted them: predict again.")
+    classes = tuple(str(name) for name in note["classes"])
+    column = str(note.get("class_column", ""))
+    truth = truth_of_wells(study.plate_map, column, classes) if column else pd.DataFrame()
+    return Predicted(
+        model=model,
+        classes=classes,
+        class_column=column,
+        segmentation=note["segmentation"],
+        cells=read_table(folder / "cells.parquet"),
+        wells={(r["plate"], r["well"]): _vote(r, classes) for r in _rows(folder / "wells.parquet")},
+        fields={
+            FieldKey(r["plate"], r["well"], int(r["field"])): _vote(r, classes)
+            for r in _rows(folder / "fields.parquet")
+        },
+        truth={(r["plate"], r["well"]): r["truth"] for r in truth.to_dict("records")},
+    )
+
+
+_checksums: dict[tuple[Path, int, int], str] = {}
+
+
+def _checksum(path: Path) -> str:
+    """Name the bytes of a table, read again only where it was written since."""
+    state = path.stat()
+    known = (path, state.st_mtime_ns, state.st_size)
+    if known not in _checksums:
+        _checksums[known] = file_checksum(path)
+    return _checksums[known]
+
+
+def _rows(path: Path) -> list[dict[Any, Any]]:
+    return read_table(path).to_dict("records") if path.exists() else []
+
+
+def _vote(row: dict[Any, Any], classes: Sequence[str]) -> Vote:
+    shares = {name: float(row.get(f"share_{name}", np.nan)) for name in classes}
+    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares)

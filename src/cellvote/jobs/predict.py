@@ -1,0 +1,219 @@
+"""Predict a study with a classifier, let the cells vote, and evaluate."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellvote.errors import ClassifierError, PredictionsError, SettingsError
+from cellvote.jobs.crops import cut_study_crops
+from cellvote.jobs.probabilities import cell_probabilities, image_hashes
+from cellvote.learning.classes import truth_of_wells
+from cellvote.learning.classifier import UNSEEN, Classifier, load_classifier
+from cellvote.learning.inputs import channel_rows
+from cellvote.plates.acquisition import FIELD
+from cellvote.plates.plate_map import find_column
+from cellvote.progress import CancelToken, Report, ignore_progress
+from cellvote.study import Study
+from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table
+from cellvote.voting.evaluation import evaluate_predictions
+from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
+
+
+def find_classifier(study: Study, model: str) -> Classifier:
+    """Find a classifier by its name in the study, or by the path of its folder.
+
+    Raises
+    ------
+    ClassifierError
+        Where it is neither; the message lists the study's own.
+    """
+    if model in study.models:
+        return load_classifier(study.model_folder(model))
+    path = Path(model)
+    if (path / "model.json").is_file():
+        return load_classifier(path.absolute())
+    if model in study.predictions:
+        noted = Path(read_json(study.predictions_folder(model) / "predictions.json")["classifier"])
+        return load_classifier(noted)
+    there = ", ".join(study.models) or "none yet; make one with: cellvote train"
+    raise ClassifierError(f"{model!r} is neither a classifier of this study ({there}) nor a classifier folder.")
+
+
+def predict_study(
+    study: Study,
+    model: str | Classifier,
+    *,
+    segmentation: str = "",
+    vote_settings: VoteSettings | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    report: Report = ignore_progress,
+    cancel: CancelToken | None = None,
+) -> pd.DataFrame:
+    """Predict every measured cell, and let the cells of every field, well and treatment vote.
+
+    A well that took part in training is predicted by the models that never saw it.
+
+    Returns
+    -------
+    DataFrame
+        One row per cell: ``plate``, ``well``, ``field``, ``label_id``, ``centroid_y``, ``centroid_x``, ``fold``
+        (−1 where it took no part in training), ``class``, ``probability`` and ``probability_NAME`` of each class.
+    """
+    classifier = model if isinstance(model, Classifier) else find_classifier(study, model)
+    cancel = cancel or CancelToken()
+    name = study.one_segmentation(segmentation)
+    cells = study.read_cells(name).reset_index(names="row")
+    if cells.empty:
+        raise PredictionsError(f"{study.path}: no cell was measured: there is nothing to predict.")
+    if classifier.info.inputs.size_px is not None:
+        channel_rows(study.channels, classifier.info.inputs)  # says what is missing before anything is cut
+        size_px = classifier.info.inputs.size_px
+        cut_study_crops(study, name, size_px, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
+    said = cell_probabilities(study, classifier, name, cells, device=device, report=report, cancel=cancel)
+    classes = classifier.info.classes
+    table = cells[[*FIELD, "label_id", "centroid_y", "centroid_x"]].copy()
+    table["fold"] = classifier.folds_of(cells, image_hashes(study, name))
+    table["class"] = pd.Series(np.array(classes, object)[said.argmax(axis=1)], dtype="str")
+    table["probability"] = said.max(axis=1)
+    for i, class_name in enumerate(classes):
+        table[f"{PREFIX}{class_name}"] = said[:, i]
+    folder = study.predictions_folder(classifier.info.name)
+    note = {
+        "classifier": classifier.folder.as_posix(),
+        "weights_checksum": file_checksum(classifier.weights_path),
+        "segmentation": name,
+        "classes": list(classes),
+        "class_column": classifier.info.class_column,
+        "cells_checksum": file_checksum(study.cells_path(name)),
+    }
+    write_table(folder / "cells.parquet", table)
+    write_json(folder / "predictions.json", note)
+    for level in LEVELS:
+        vote_study(study, classifier.info.name, level, vote_settings)
+    return table
+
+
+def read_predictions(study: Study, model: str) -> pd.DataFrame:
+    """Read the predictions of a model, by its name or the path of its folder.
+
+    Raises
+    ------
+    PredictionsError
+        Where it has not predicted this study, or the cells were measured anew since.
+    """
+    name = model if model in study.predictions else find_classifier(study, model).info.name
+    folder = study.predictions_folder(name)
+    if not (folder / "predictions.json").exists():
+        raise PredictionsError(f"{model!r} has not predicted this study. Run: cellvote predict {study.path} {model}")
+    note = read_json(folder / "predictions.json")
+    cells = study.cells_path(note["segmentation"])
+    if not cells.exists() or file_checksum(cells) != note["cells_checksum"]:
+        raise PredictionsError(
+            f"the cells were measured anew since {model!r} predicted them. Run: cellvote predict {study.path} {model}"
+        )
+    return read_table(folder / "cells.parquet")
+
+
+def vote_study(study: Study, model: str, level: str = "well", settings: VoteSettings | None = None) -> pd.DataFrame:
+    """Let the cells vote by ``field``, ``well``, ``treatment`` or a plate-map column, and keep the result.
+
+    Raises
+    ------
+    SettingsError
+        Where there is no such level or column.
+    """
+    predictions = read_predictions(study, model)
+    name = model if model in study.predictions else find_classifier(study, model).info.name
+    if level == "treatment":
+        predictions = predictions.merge(study.treatments, on=["plate", "well"], how="inner")
+    by = LEVELS.get(level)
+    if by is None:
+        column = find_column(study.plate_map, level)
+        if column in predictions:
+            raise SettingsError(f"--by {level}: use field, well or treatment, or another column of the plate map.")
+        predictions = predictions.merge(study.plate_map[["plate", "well", column]], on=["plate", "well"])
+        by = [column]
+    votes = vote(predictions, by, settings)
+    if level in LEVELS:
+        write_table(study.predictions_folder(name) / f"{level}s.parquet", votes)
+    return votes
+
+
+def evaluate_study(
+    study: Study, model: str, *, classes: str = "", settings: VoteSettings | None = None
+) -> dict[str, Any]:
+    """Score a classifier on the wells of a study whose class is known, and that it never saw.
+
+    In the study that it was trained on, these are its held-out predictions. In another study, wells whose
+    images were trained on (known by their pixels) are left out.
+
+    Parameters
+    ----------
+    classes
+        Plate-map column with the truth; the one that it was trained on where it is not given.
+    """
+    classifier = find_classifier(study, model)
+    info = classifier.info
+    predictions = read_predictions(study, model)
+    truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
+    own = truth.merge(classifier.split[["plate", "well"]].drop_duplicates(), on=["plate", "well"])
+    table = predictions.merge(truth, on=["plate", "well"], how="inner")
+    at_home = classifier.folder == study.model_folder(info.name)
+    notes = []
+    if at_home:
+        table = table.merge(own[["plate", "well"]], on=["plate", "well"])
+    else:
+        trained = table["fold"] != UNSEEN
+        if trained.any():
+            n = table.loc[trained, ["plate", "well"]].drop_duplicates().shape[0]
+            notes.append(f"{n} well(s) left out: the classifier was trained on their images.")
+        table = table[~trained]
+    if table.empty:
+        raise PredictionsError(
+            f"no well has a known class that the classifier was not trained on. Its classes are "
+            f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
+        )
+    result = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
+
+
+def _report(
+    result: dict[str, Any], metrics: dict[str, Any], notes: list[str], *, split_by: str, at_home: bool
+) -> dict[str, Any]:
+    baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
+    if at_home:
+        baselines = metrics["baselines"]
+        notes = [*notes, *position_warning(result, baselines)]
+    else:
+        truths = np.array(result["well"]["confusion"]).sum(axis=1) + np.array(result["well"]["abstained"])
+        baselines["majority"] = {"well": {"accuracy": float(truths.max() / truths.sum()), "n": int(truths.sum())}}
+        notes.append("baselines of position and measurements: only where the classifier was trained.")
+    notes.append("conformal: not calibrated.")
+    return {
+        "unit": "cell",
+        "split_by": split_by if at_home else "study",
+        **{k: result[k] for k in ("classes", "cell", "field", "well", "treatment")},
+        "baselines": baselines,
+        "calibration": result["calibration"],
+        "conformal": None,
+        "notes": [*notes, *result["notes"]],
+    }
+
+
+def position_warning(result: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
+    """Warn where the place on the plate alone does as well as the classifier."""
+    place = baselines["position"]["well"]["accuracy"]
+    interval = result["well"]["ci95"] if result["well"] else None
+    least = interval[0] if interval else result["cell"]["accuracy"]
+    if place < least:
+        return []
+    warning = (
+        f"the position on the plate alone gets {place:.0%} of the held-out wells right: the classes are tied to "
+        "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
+        "elsewhere (a dose series, another plate)."
+    )
+    return [warning]

@@ -1,0 +1,93 @@
+"""Class probabilities of the cells of a study, by a classifier: what training and predicting share."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cellvote.learning.classifier import Classifier, Probabilities
+from cellvote.learning.inputs import channel_rows, feature_matrix
+from cellvote.learning.predicting import classic_probabilities, load_classic, network_probabilities
+from cellvote.plates.acquisition import FIELD
+from cellvote.progress import CancelToken, Report
+from cellvote.study import Study
+from cellvote.study.atomic import read_table
+from cellvote.study.crops import open_crops
+
+
+def cell_probabilities(
+    study: Study,
+    classifier: Classifier,
+    segmentation: str,
+    cells: pd.DataFrame,
+    *,
+    device: str = "auto",
+    report: Report,
+    cancel: CancelToken,
+) -> Probabilities:
+    """Class probabilities of cells of the study's table.
+
+    Parameters
+    ----------
+    cells
+        Rows of the cells table, with ``row`` (where in the table) where crops are needed.
+
+    Returns
+    -------
+    ndarray
+        (N, K).
+    """
+    info = classifier.info
+    fold = classifier.folds_of(cells, image_hashes(study, segmentation))
+    if not classifier.is_network:
+        features = feature_matrix(cells, info.inputs)
+        return classic_probabilities(
+            load_classic(classifier), features, fold, len(info.classes), report=report, cancel=cancel
+        )
+    from cellvote.learning.networks.device import choose_device
+
+    crops = open_crops(study, segmentation, info.inputs.size_px or 0)
+    rows = cells["row"].to_numpy()
+    channels = channel_rows(study.channels, info.inputs)
+    stored = np.asarray(info.intensity_limits, np.float32)
+    plates = cells["plate"].to_numpy()
+    of_plate = limits_by_plate(crops, channels, study.read_cells(segmentation, ["plate"])["plate"])
+
+    def limits_of(number: int, part: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        if info.inputs.scale == "plate":
+            return np.stack([of_plate(plate) for plate in plates[part]])
+        return np.repeat(stored[number][None], len(part), axis=0)
+
+    whole = len(rows) == len(crops)
+    return network_probabilities(
+        classifier,
+        crops if whole else crops[rows],
+        channels,
+        limits_of,
+        fold,
+        device=choose_device(device),
+        report=report,
+        cancel=cancel,
+    )
+
+
+def image_hashes(study: Study, segmentation: str) -> pd.DataFrame:
+    """``plate``, ``well``, ``field``, ``image_hash`` of every measured field."""
+    return read_table(study.segmentation_folder(segmentation) / "measured.parquet", [*FIELD, "image_hash"])
+
+
+def limits_by_plate(crops: npt.NDArray[np.generic], channels: list[int], plates: pd.Series) -> Any:
+    """Give a function from a plate to its (2, C) black and white, each plate looked at once."""
+    from cellvote.learning.networks.crops_on_device import intensity_limits
+
+    rows_of = plates.groupby(plates).indices
+
+    @cache
+    def of_plate(plate: str) -> npt.NDArray[np.float32]:
+        rows = rows_of[plate]
+        some = rows[:: max(1, len(rows) // 4000)]
+        return intensity_limits(np.asarray(crops[some])[:, channels])
+
+    return of_plate

@@ -1,0 +1,331 @@
+"""Train a classifier on a study, and hold it to account on what it has not seen."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellvote.errors import ClassesError, StudyError
+from cellvote.jobs.crops import cut_study_crops
+from cellvote.jobs.executors import default_workers
+from cellvote.jobs.probabilities import cell_probabilities, image_hashes, limits_by_plate
+from cellvote.learning.architectures import NETWORK_BUILDERS
+from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
+from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes
+from cellvote.learning.classifier import (
+    Classifier,
+    ClassifierInfo,
+    current_versions,
+    load_classifier,
+    training_data_hash,
+)
+from cellvote.learning.inputs import Inputs, channel_rows, feature_matrix
+from cellvote.learning.settings import TrainSettings, settings_for
+from cellvote.learning.splits import group_of_wells, make_folds
+from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
+from cellvote.plates.acquisition import FIELD
+from cellvote.plates.plate_map import find_column
+from cellvote.profiling.measurements import feature_columns
+from cellvote.progress import CancelToken, Report, ignore_progress
+from cellvote.settings import changed, validated
+from cellvote.study import Study
+from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.crops import open_crops, usual_crop_size_px
+from cellvote.voting.evaluation import baseline_score, evaluate_predictions
+from cellvote.voting.vote import PREFIX
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that is decided before training starts; ``--dry-run`` shows it.
+
+    Attributes
+    ----------
+    cells
+        One row per training cell, with ``row`` (its row in the study's table), ``class_name``, ``group``, ``fold``.
+    wells
+        One row per training well: ``plate``, ``well``, ``class_name``, ``group``, ``fold``, ``n_cells``.
+    """
+
+    spec: ClassSpec
+    settings: TrainSettings
+    segmentation: str
+    classes: tuple[str, ...]
+    inputs: Inputs
+    cells: pd.DataFrame
+    wells: pd.DataFrame
+
+    @property
+    def n_folds(self) -> int:
+        """How many models there will be."""
+        return int(self.wells["fold"].max()) + 1
+
+    def training_cells(self) -> TrainingCells:
+        """Number the classes and wells."""
+        number = {(p, w): i for i, (p, w) in enumerate(zip(self.wells["plate"], self.wells["well"], strict=True))}
+        well = [number[key] for key in zip(self.cells["plate"], self.cells["well"], strict=True)]
+        codes = pd.Index(self.classes).get_indexer(pd.Index(self.cells["class_name"]))
+        return TrainingCells(
+            codes=codes.astype(np.int64),
+            fold=self.cells["fold"].to_numpy(np.int64),
+            wells=self.wells,
+            well=np.asarray(well, np.int64),
+            n_classes=len(self.classes),
+        )
+
+
+def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSettings) -> TrainingPlan:
+    """Choose cells, classes, folds and inputs; nothing is written.
+
+    Raises
+    ------
+    ClassesError
+        Where the classes cannot be told apart honestly.
+    """
+    spec = parse_classes(classes) if isinstance(classes, str) else classes
+    segmentation = study.one_segmentation(settings.segmentation)
+    wells = class_of_wells(study.plate_map, spec)
+    spec = ClassSpec(find_column(study.plate_map, spec.column), spec.values)
+    table = study.read_cells(segmentation)
+    cells = table.reset_index(names="row").merge(wells, on=["plate", "well"], how="inner")
+    if settings.exclude_border:
+        cells = cells[~cells["touches_border"]]
+    counts = cells.groupby(["plate", "well"]).size().rename("n_cells").reset_index()
+    wells = wells.merge(counts, on=["plate", "well"], how="inner")
+    present = tuple(spec.values) or tuple(sorted(wells["class_name"].unique()))
+    empty = [name for name in present if name not in set(wells["class_name"])]
+    if empty or len(present) < 2:
+        raise ClassesError(f"no cell was measured in the wells of class {(empty or ['?'])[0]!r}. Segment more wells.")
+    wells["group"] = group_of_wells(wells, study.plate_map, settings.split_by)
+    wells["fold"] = make_folds(wells, settings.folds, settings.seed, settings.split_by)
+    cells = cells.merge(wells[["plate", "well", "group", "fold"]], on=["plate", "well"]).sort_values("row")
+    return TrainingPlan(
+        spec,
+        settings,
+        segmentation,
+        present,
+        _inputs(study, table, settings),
+        cells.reset_index(drop=True),
+        wells,
+    )
+
+
+def _inputs(study: Study, table: pd.DataFrame, settings: TrainSettings) -> Inputs:
+    if settings.architecture not in NETWORK_BUILDERS:
+        columns = tuple(feature_columns(table))
+        return Inputs(kind="measurements", columns=columns, channels=study.channels, scale=settings.scale)
+    wanted = Inputs(kind="crops", channels=settings.channels or study.channels)
+    channels = tuple(study.channels[i] for i in channel_rows(study.channels, wanted))
+    size_px = settings.crop_size_px or usual_crop_size_px(table)
+    return Inputs(kind="crops", channels=channels, size_px=size_px, scale=settings.scale)
+
+
+def train_study(
+    study: Study,
+    classes: str | ClassSpec,
+    *,
+    settings: TrainSettings | Mapping[str, Any] | None = None,
+    name: str = "",
+    device: str = "auto",
+    overwrite: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    report: Report = ignore_progress,
+    cancel: CancelToken | None = None,
+) -> Classifier:
+    """Train a classifier on a study; a run that was killed goes on where it was.
+
+    Parameters
+    ----------
+    classes
+        ``COLUMN`` or ``COLUMN=a,b`` of the plate map.
+    name
+        Of the classifier; the architecture's name where it is not given.
+    overwrite
+        Throw away what is there under this name, made with other settings or other cells.
+
+    Raises
+    ------
+    ClassesError
+        Where the classes cannot be told apart honestly.
+    StudyError
+        Where a classifier of this name was made with other settings or cells.
+    CancelledError
+        Where it was cancelled; run again to go on.
+    """
+    chosen = settings if isinstance(settings, TrainSettings) else validated(TrainSettings, settings or {})
+    cancel = cancel or CancelToken()
+    plan = plan_training(study, classes, chosen)
+    name = name or chosen.architecture
+    folder = study.model_folder(name)
+    if _is_done(plan, folder, overwrite=overwrite):
+        return load_classifier(folder)
+    if plan.inputs.size_px is not None:
+        cut_study_crops(
+            study,
+            plan.segmentation,
+            plan.inputs.size_px,
+            workers=workers,
+            scheduler=scheduler,
+            report=report,
+            cancel=cancel,
+        )
+    history = History(folder / "history.csv")
+    limits: tuple[Any, ...] = ()
+    if plan.inputs.kind == "crops":
+        limits = _fit_networks(study, plan, folder, device, history, report, cancel)
+    else:
+        features = feature_matrix(plan.cells, plan.inputs)
+        jobs = workers or default_workers()
+        train_classic(
+            plan.training_cells(),
+            features,
+            chosen,
+            folder,
+            jobs=jobs,
+            history=history,
+            report=report,
+            cancel=cancel,
+        )
+    write_table(folder / "split.parquet", _split_table(study, plan))
+    info = _describe(study, plan, name, limits)
+    draft = Classifier(folder, info, read_table(folder / "split.parquet"))
+    metrics = _hold_to_account(study, plan, draft, device, cancel)
+    info = info.model_copy(update={"metrics": metrics})
+    write_json(folder / "model.json", info.model_dump(mode="json"))
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    return load_classifier(folder)
+
+
+def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
+    """Whether this very training is finished already; refuses to mix it with another one of the same name."""
+    wanted = {
+        "classes": str(plan.spec),
+        "training_data": _data_hash(plan),
+        **{
+            k: v
+            for k, v in plan.settings.model_dump(mode="json").items()
+            if k in settings_for(plan.settings.architecture)
+        },
+    }
+    note = folder / "training.json"
+    there = read_json(note) if note.exists() else None
+    if there is not None and there != wanted:
+        if not overwrite:
+            raise StudyError(
+                f"the classifier {folder.name!r} was trained otherwise ({changed(there, wanted)}). "
+                "Give --name for another one, or --overwrite to replace it."
+            )
+        shutil.rmtree(folder)
+        there = None
+    if there is None:
+        write_json(note, wanted)
+    return (folder / "model.json").exists()
+
+
+def _data_hash(plan: TrainingPlan) -> str:
+    columns = [*FIELD, "label_id", "class_name", "fold", *plan.inputs.columns]
+    return training_data_hash(plan.cells[columns])
+
+
+def _fit_networks(
+    study: Study,
+    plan: TrainingPlan,
+    folder: Path,
+    device: str,
+    history: History,
+    report: Report,
+    cancel: CancelToken,
+) -> tuple[Any, ...]:
+    from cellvote.learning.networks.crops_on_device import intensity_limits
+    from cellvote.learning.networks.device import choose_device
+
+    crops = open_crops(study, plan.segmentation, plan.inputs.size_px or 0)
+    channels = channel_rows(study.channels, plan.inputs)
+    own = np.asarray(crops[plan.cells["row"].to_numpy()])[:, channels]
+    cells = plan.training_cells()
+    by_plate = limits_by_plate(crops, channels, study.read_cells(plan.segmentation, ["plate"])["plate"])
+    limits, stored = [], []
+    for fold in range(plan.n_folds):
+        one = intensity_limits(own[cells.fold != fold])
+        stored.append(one.tolist())
+        spread = np.repeat(one[None], len(own), axis=0)
+        if plan.inputs.scale == "plate":
+            spread = np.stack([by_plate(plate) for plate in plan.cells["plate"]])
+        limits.append(spread)
+    train_networks(
+        cells,
+        own,
+        limits,
+        plan.settings,
+        folder,
+        device=choose_device(device),
+        history=history,
+        report=report,
+        cancel=cancel,
+    )
+    return tuple(stored)
+
+
+def _split_table(study: Study, plan: TrainingPlan) -> pd.DataFrame:
+    fields = plan.cells.drop_duplicates(FIELD)[[*FIELD, "class_name", "group", "fold"]]
+    table = fields.merge(image_hashes(study, plan.segmentation), on=FIELD, how="left")
+    return table[[*FIELD, "image_hash", "class_name", "group", "fold"]]
+
+
+def _describe(study: Study, plan: TrainingPlan, name: str, limits: tuple[Any, ...]) -> ClassifierInfo:
+    note = read_json(study.segmentation_folder(plan.segmentation) / "segmentation.json")
+    used = settings_for(plan.settings.architecture)
+    return ClassifierInfo(
+        name=name,
+        architecture=plan.settings.architecture,
+        classes=plan.classes,
+        class_column=plan.spec.column,
+        inputs=plan.inputs,
+        settings={k: v for k, v in plan.settings.model_dump(mode="json").items() if k in used},
+        split_by=plan.settings.split_by,
+        n_folds=plan.n_folds,
+        seed=plan.settings.seed,
+        segmentation={"name": plan.segmentation, **note},
+        intensity_limits=limits,
+        training_data=_data_hash(plan),
+        versions=current_versions(network=plan.inputs.kind == "crops"),
+    )
+
+
+def _hold_to_account(
+    study: Study, plan: TrainingPlan, classifier: Classifier, device: str, cancel: CancelToken
+) -> dict[str, Any]:
+    """Predict every training cell by the model that never saw it, and score that beside the baselines."""
+    said = cell_probabilities(
+        study, classifier, plan.segmentation, plan.cells, device=device, report=ignore_progress, cancel=cancel
+    )
+    truth = plan.cells["class_name"]
+    table = plan.cells[FIELD].assign(truth=truth, **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)})
+    metrics = evaluate_predictions(table, treatments=study.treatments)
+    metrics["baselines"] = _baselines(study, plan)
+    return metrics
+
+
+def _baselines(study: Study, plan: TrainingPlan) -> dict[str, Any]:
+    cells = plan.training_cells()
+    codes = pd.Index(plan.classes).get_indexer(pd.Index(plan.wells["class_name"])).astype(np.int64)
+    n_cells = plan.wells["n_cells"].to_numpy(np.int64)
+    table = feature_columns(study.read_cells(plan.segmentation))
+    features = feature_matrix(plan.cells, Inputs(kind="measurements", columns=tuple(table)))
+    said = measurement_probabilities(features, cells.codes, cells.fold, cells.n_classes, plan.settings.seed)
+    logistic = evaluate_predictions(
+        plan.cells[FIELD].assign(
+            truth=plan.cells["class_name"], **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)}
+        )
+    )
+    short = ("accuracy", "balanced_accuracy", "n")
+    return {
+        "majority": baseline_score(plan.wells, majority_votes(plan.wells, codes, n_cells), codes),
+        "position": baseline_score(plan.wells, position_votes(plan.wells, codes, plan.settings.seed), codes),
+        "measurements": {level: {k: logistic[level][k] for k in short} for level in ("well", "cell")},
+    }

@@ -1,0 +1,166 @@
+"""The classifier: a folder with ``model.json``, the models of its folds, and the split; no pickle."""
+
+import hashlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from cellvote.errors import ClassifierError, StudyError
+from cellvote.learning.architectures import CLASSIC
+from cellvote.learning.inputs import Inputs
+from cellvote.plates.acquisition import FIELD
+from cellvote.study.atomic import read_json, read_table
+
+FORMAT_VERSION: Final = 1
+UNSEEN: Final = -1
+"""The fold of a cell that no model was trained on: all models have a say."""
+
+Probabilities = npt.NDArray[np.float64]
+PredictRows = Callable[[int, npt.NDArray[np.intp]], Probabilities]
+"""(fold, rows) to (len(rows), K) probabilities by the model of that fold."""
+
+
+class ClassifierInfo(BaseModel, frozen=True):
+    """What ``model.json`` holds: all that is needed to use the classifier again, and to judge it."""
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    architecture: str
+    classes: tuple[str, ...]
+    class_column: str
+    inputs: Inputs
+    settings: dict[str, Any]
+    split_by: str
+    n_folds: int
+    seed: int
+    segmentation: dict[str, Any]
+    intensity_limits: tuple[Any, ...] = ()
+    """Black and white of each channel, (2, C) for each fold; empty for measurements."""
+    calibration: dict[str, Any] | None = None
+    metrics: dict[str, Any] = {}
+    training_data: str
+    """Hash of the cells, classes and folds that it was trained on."""
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier on disk.
+
+    It holds one model for each fold. A cell whose image took part in training is predicted by the one model
+    that never saw it; any other cell by the mean of all models.
+    """
+
+    folder: Path
+    info: ClassifierInfo
+    split: pd.DataFrame
+    """One row per training field: plate, well, field, image_hash, class_name, group, fold."""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is fed crops."""
+        return self.info.inputs.kind == "crops"
+
+    @property
+    def weights_path(self) -> Path:
+        """The file of its models."""
+        return self.folder / weights_name(self.info.architecture)
+
+    def folds_of(self, cells: pd.DataFrame, image_hashes: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Find the fold of each cell by the pixels of its field, whatever the field is called.
+
+        Parameters
+        ----------
+        cells
+            ``plate``, ``well``, ``field``.
+        image_hashes
+            ``plate``, ``well``, ``field``, ``image_hash``.
+
+        Returns
+        -------
+        ndarray
+            (N,) the fold that held the field out, `UNSEEN` where it took no part in training.
+        """
+        fold_of = self.split.drop_duplicates("image_hash").set_index("image_hash")["fold"]
+        hashes = cells[FIELD].merge(image_hashes, on=FIELD, how="left")["image_hash"]
+        return hashes.map(fold_of).fillna(UNSEEN).to_numpy(np.int64)
+
+
+def combine(fold: npt.NDArray[np.int64], n_folds: int, n_classes: int, predict_rows: PredictRows) -> Probabilities:
+    """Let each cell be predicted by the models that never saw it: its held-out fold's, or all of them.
+
+    Returns
+    -------
+    ndarray
+        (N, K), rows summing to 1.
+    """
+    result = np.zeros((len(fold), n_classes))
+    unseen = np.flatnonzero(fold == UNSEEN)
+    for number in range(n_folds):
+        own = np.flatnonzero(fold == number)
+        rows = np.concatenate([own, unseen])
+        if not len(rows):
+            continue
+        said = predict_rows(number, rows)
+        result[own] = said[: len(own)]
+        result[unseen] += said[len(own) :] / n_folds
+    return result
+
+
+def weights_name(architecture: str) -> str:
+    """Name the file that holds the models of an architecture."""
+    return "model.skops" if architecture in CLASSIC else "model.safetensors"
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """Load a classifier folder, checking what it says of itself; the models are read when it predicts.
+
+    Raises
+    ------
+    ClassifierError
+        Where the folder holds no classifier, or one of an unknown format.
+    """
+    if not (folder / "model.json").is_file():
+        raise ClassifierError(f"{folder}: there is no classifier here (no model.json).")
+    try:
+        content = read_json(folder / "model.json")
+        found = content.get("format_version") if isinstance(content, dict) else None
+        if found != FORMAT_VERSION:
+            raise ClassifierError(
+                f"{folder}: the classifier has the format {found!r}, and this CellVote reads {FORMAT_VERSION}. "
+                "Update one of them, or train again."
+            )
+        info = ClassifierInfo.model_validate(content)
+        split = read_table(folder / "split.parquet")
+    except ValidationError as error:
+        raise ClassifierError(
+            f"{folder / 'model.json'}: is damaged ({error.errors()[0]['loc']}). Train again."
+        ) from error
+    except StudyError as error:
+        raise ClassifierError(str(error)) from error
+    classifier = Classifier(folder, info, split)
+    if not classifier.weights_path.is_file():
+        raise ClassifierError(f"{folder}: {classifier.weights_path.name} is missing. Copy the whole folder.")
+    return classifier
+
+
+def training_data_hash(cells: pd.DataFrame) -> str:
+    """Name the cells, classes and folds of a training run."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update("\x1f".join(map(str, cells.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(cells, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def current_versions(*, network: bool) -> dict[str, str]:
+    """Name the versions of what a classifier is made with."""
+    packages = ["cellvote", "numpy", "scikit-learn", *(["torch"] if network else ["skops"])]
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

@@ -1,0 +1,89 @@
+"""Inputs: what a classifier is fed, described so that another study can be held against it."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel
+
+from cellvote.errors import ClassifierError
+from cellvote.plates.acquisition import channel_index
+
+Features = npt.NDArray[np.float32]
+
+
+class Inputs(BaseModel, frozen=True):
+    """What a classifier is fed.
+
+    Attributes
+    ----------
+    kind
+        ``measurements`` (columns of the cells table) or ``crops``.
+    columns
+        The measurements, in order.
+    channels
+        The channels of the crops, in order; for measurements those of the study that it was trained on.
+    size_px
+        Width of the crops.
+    scale
+        Whether grey values are taken as they are, or relative to the plate.
+    """
+
+    kind: Literal["measurements", "crops"]
+    columns: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    size_px: int | None = None
+    scale: Literal["none", "plate"] = "none"
+
+
+def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
+    """Take the measurements that a classifier is fed.
+
+    Returns
+    -------
+    ndarray
+        (N, F) float32, gaps as not-a-number.
+
+    Raises
+    ------
+    ClassifierError
+        Where a measurement is missing; both sides are shown.
+    """
+    missing = [column for column in inputs.columns if column not in cells]
+    if missing:
+        raise ClassifierError(
+            f"the classifier needs the measurement {missing[0]!r} ({len(missing)} of {len(inputs.columns)} are "
+            f"missing). It was trained on the channels {', '.join(inputs.channels)}; the study has "
+            f"{', '.join(_channels_of(cells))}. Create the study with the same channel names."
+        )
+    table = cells[list(inputs.columns)].to_numpy(np.float64, copy=True)
+    if inputs.scale == "plate":
+        bright = np.flatnonzero([name.startswith(("intensity_", "nucleus_ring_diff")) for name in inputs.columns])
+        for plate in sorted(cells["plate"].unique()):
+            rows = np.flatnonzero(cells["plate"] == plate)
+            table[np.ix_(rows, bright)] = _robust_z(table[np.ix_(rows, bright)])
+    table[~np.isfinite(table)] = np.nan
+    return table.astype(np.float32)
+
+
+def _robust_z(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    median = np.nanmedian(values, axis=0)
+    spread = 1.4826 * np.nanmedian(np.abs(values - median), axis=0)
+    return np.asarray((values - median) / np.where(spread > 0, spread, 1.0))
+
+
+def _channels_of(cells: pd.DataFrame) -> list[str]:
+    prefix = "intensity_max_"
+    return [str(c).removeprefix(prefix) for c in cells if str(c).startswith(prefix)]
+
+
+def channel_rows(study_channels: tuple[str, ...], inputs: Inputs) -> list[int]:
+    """Find the channels that a classifier is fed among those of a study.
+
+    Raises
+    ------
+    ChannelError
+        Where one is missing; the message lists those that there are.
+    """
+    return [channel_index(study_channels, channel) for channel in inputs.channels]

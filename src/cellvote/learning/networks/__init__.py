@@ -1,0 +1,1 @@
+"""Networks: the only place, with training itself, that imports torch; imported when a network is needed."""

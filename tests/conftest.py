@@ -1,0 +1,92 @@
+"""What every test shares: a world of its own, the real data, and honest skips.
+
+Everything that the tests ask of the environment is set here and nowhere else, so that plain ``pytest``
+does the same as tox does.
+"""
+
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+
+WINDOW_FIXTURES = {"make_napari_viewer", "qapp", "qtbot"}
+
+# Read by napari, Qt and Hugging Face as they are imported, hence set before any test module is.
+_SETTINGS = tempfile.TemporaryDirectory(prefix="cellvote-tests-")
+os.environ.update(
+    HF_HUB_OFFLINE="1",  # no test reaches for the network
+    MPLBACKEND="agg",  # a figure outside a dock never opens a window
+    NAPARI_CONFIG=str(Path(_SETTINGS.name, "napari.yaml")),  # never the user's own settings
+    NAPARI_STRICT_QT="1",  # a widget left behind fails its test
+    QT_API="pyqt6",
+)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the settings that napari wrote."""
+    _SETTINGS.cleanup()
+
+
+def _real_data_folder(config: pytest.Config) -> Path:
+    named = os.environ.get("CELLVOTE_TEST_DATA")
+    return Path(named) if named else config.rootpath.parent / "shared" / "data"
+
+
+def _has_cuda() -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns where the driver is older than itself: no CUDA, then
+        import torch
+
+        return torch.cuda.is_available()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m picks from the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by what they use; skip those that need what is not here, and say what that is."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & WINDOW_FIXTURES:
+            item.add_marker("gui")
+        if "real_data" in fixtures:
+            item.add_marker("realdata")
+    _skip_without_real_data(config, items)
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu and not _has_cuda():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip(reason="torch finds no CUDA device"))
+
+
+def _skip_without_real_data(config: pytest.Config, items: list[pytest.Item]) -> None:
+    folder = _real_data_folder(config)
+    if folder.is_dir():
+        return
+    if "CELLVOTE_TEST_DATA" in os.environ:
+        raise pytest.UsageError(f"CELLVOTE_TEST_DATA is {folder}, and there is no such folder.")
+    reason = f"no real data at {folder}; set CELLVOTE_TEST_DATA to where it is"
+    for item in items:
+        if item.get_closest_marker("realdata"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(tryfirst=True)  # before a fixture starts Qt, which ends the process if it has no display
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail tests that open windows where there is no display: skipping them would hide half of the plugin."""
+    if sys.platform != "linux" or not item.get_closest_marker("gui"):
+        return
+    if not {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"} & set(os.environ):
+        pytest.fail("this opens a window and there is no display; run: python tests/run.py", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def real_data(pytestconfig: pytest.Config) -> Path:
+    """Return the folder of the real plates: ``$CELLVOTE_TEST_DATA``, or ``../shared/data``."""
+    return _real_data_folder(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def repository(pytestconfig: pytest.Config) -> Path:
+    """Return the top folder of the repository."""
+    return pytestconfig.rootpath
