@@ -1,7 +1,7 @@
 """What is known of a plate: read from the study's tables once, then asked for by well and field; no window here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,12 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
         except CellVoteError as error:
             problem = str(error)
     return PlateFacts(plate_map, columns, n_cells, failed, predicted, problem)
+
+
+def with_counts(facts: PlateFacts, study: Study, segmentation: str) -> PlateFacts:
+    """Count cells and failures anew while fields are being segmented; all else stays."""
+    n_cells, failed = _read_ledgers(study, segmentation)
+    return replace(facts, n_cells=n_cells, failed=failed)
 
 
 def _read_ledgers(study: Study, segmentation: str) -> tuple[dict[Well, int], dict[FieldKey, str]]:

@@ -15,8 +15,13 @@ def vote_words(vote: Vote) -> str:
         return f"too few cells to vote ({vote.n_cells:,})"
     if vote.class_name == TIE:
         leading = [name for name, share in vote.shares.items() if share >= vote.share - 1e-9]
-        return f"tie of {' and '.join(leading)} · {vote.share:.0%} of {vote.n_cells:,} cells each".replace("%", " %")
-    return f"{vote.class_name} · {vote.share * 100:.0f} % of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
+        return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {vote.n_cells:,} cells each"
+    return f"{vote.class_name} · {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
+
+
+def percent(share: float) -> str:
+    """Write a share as ``62 %``."""
+    return f"{share * 100:.0f} %"
 
 
 def truth_words(vote: Vote | None, truth: str) -> str:

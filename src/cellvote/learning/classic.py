@@ -5,7 +5,6 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import skops.io
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -55,6 +54,8 @@ def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int) ->
 
 def write_models(path: Path, models: list[ClassicModel]) -> None:
     """Write one model for each fold into one skops file."""
+    import skops.io  # looks through all of scikit-learn, and finds torch on the way
+
     with writing(path) as temporary:
         skops.io.dump(models, temporary)
 
@@ -67,6 +68,8 @@ def read_models(path: Path) -> list[ClassicModel]:
     ClassifierError
         Where the file is missing, damaged, or holds other types.
     """
+    import skops.io
+
     try:
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise ClassifierError(f"{path}: larger than 4 GiB: refused.")

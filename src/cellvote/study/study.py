@@ -132,8 +132,19 @@ class Study:
 
     @cached_property
     def planes(self) -> pd.DataFrame:
-        """One row per image plane."""
-        return read_table(self.path / "images.parquet")
+        """One row per image plane.
+
+        Raises
+        ------
+        StudyError
+            Where a path leaves the folder of the images: nothing is read from elsewhere.
+        """
+        table = read_table(self.path / "images.parquet")
+        strays = table["path"].str.contains(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:", regex=True)
+        if strays.any():
+            stray = table.loc[strays, "path"].iloc[0]
+            raise StudyError(f"{self.path}: names the image {stray!r}, outside its source folder: refused.")
+        return table
 
     @cached_property
     def _planes_of(self) -> dict[FieldKey, pd.DataFrame]:

@@ -7,16 +7,19 @@ column ``moa`` (`CLASS_COLUMN`): ``vehicle``, ``PI3K inhibitor``, ``microtubule 
 wells.
 """
 
+from cellvote.synthetic.compounds import CLASS_OF_PHENOTYPE
 from cellvote.synthetic.field import TRUTH_COLUMNS, SimulatedField, SimulationError, simulate_field
 from cellvote.synthetic.painting import CHANNELS
 from cellvote.synthetic.phenotypes import PHENOTYPES
 from cellvote.synthetic.plate_design import CLASS_COLUMN, PlateDesign, WellPlan, design_plate
 from cellvote.synthetic.settings import PlateSettings
+from cellvote.synthetic.truth import match_truth
 from cellvote.synthetic.writer import SimulatedPlate, write_plate
 
 __all__ = [
     "CHANNELS",
     "CLASS_COLUMN",
+    "CLASS_OF_PHENOTYPE",
     "PHENOTYPES",
     "TRUTH_COLUMNS",
     "PlateDesign",
@@ -26,6 +29,7 @@ __all__ = [
     "SimulationError",
     "WellPlan",
     "design_plate",
+    "match_truth",
     "simulate_field",
     "write_plate",
 ]

@@ -137,3 +137,9 @@ TOXIC_COMPOUND: Final = Compound(
     concentrations_um=(1.0, 0.25, 0.0625),
 )
 """Kills cells rather than changing them; it is of no class."""
+
+CLASS_OF_PHENOTYPE: Final = {
+    NEGATIVE_CONTROL.phenotype.name: NEGATIVE_CONTROL.moa,
+    **{compound.phenotype.name: compound.moa for compound in ACTIVE_COMPOUNDS},
+}
+"""The class that a cell of a phenotype truly belongs to."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import binomtest
 
 Codes = npt.NDArray[np.int64]
 
@@ -48,12 +49,19 @@ def score(truth: Codes, said: Codes, n_classes: int, clusters: npt.NDArray[np.in
 
 
 def _interval(right: npt.NDArray[np.bool_], clusters: npt.NDArray[np.int64]) -> list[float] | None:
-    """95 % interval of the share that is right; None with fewer than three clusters."""
+    """95 % interval of the share that is right, None with fewer than three clusters.
+
+    Clusters are drawn anew (bootstrap). Where each holds one entry, or all entries are right, drawing them anew
+    says too little: Wilson's interval of the clusters is taken.
+    """
     _, cluster = np.unique(clusters, return_inverse=True)
     n = int(cluster.max()) + 1
     if n < 3:
         return None
     n_right, n_all = np.bincount(cluster, weights=right, minlength=n), np.bincount(cluster, minlength=n)
+    if n == len(right) or n_right.sum() in {0, n_all.sum()}:
+        found = binomtest(round(n * right.mean()), n).proportion_ci(0.95, "wilson")
+        return [float(found.low), float(found.high)]
     draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP)
     shares = (draws @ n_right) / (draws @ n_all)
     low, high = np.percentile(shares, [2.5, 97.5])

@@ -1,0 +1,79 @@
+"""The command line: every step without a window."""
+
+import json
+import logging
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+from rich.markup import escape
+
+from cellvote import __version__
+from cellvote.cli import demo, looking, steps
+from cellvote.cli.terminal import err
+from cellvote.errors import CancelledError, CellVoteError
+
+app = typer.Typer(
+    name="cellvote",
+    help="From a plate of microscope images to per-cell predictions that vote, and that can be audited.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_ORDER = "demo inspect create segment measure train predict vote evaluate report view doctor".split()
+for part in (demo.app, looking.app, steps.app):
+    app.registered_commands += part.registered_commands
+app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
+
+BAD_INPUT = 2
+CANCELLED = 130
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what is done, on standard error.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr)
+    if version:
+        sys.stdout.write(f"cellvote {__version__}\n")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line, and exit: 0 done, 1 some fields failed, 2 bad input, 130 cancelled."""
+    try:
+        code = app(standalone_mode=False)
+    except CancelledError as error:
+        _say(str(error), CANCELLED)
+    except KeyboardInterrupt:
+        _say("cancelled; what was done is kept. Run the same command again to go on.", CANCELLED)
+    except CellVoteError as error:
+        _say(str(error), BAD_INPUT)
+    except click.exceptions.Abort:
+        _say("cancelled", CANCELLED)
+    except click.UsageError as error:
+        _say(f"{error.format_message()} See: {_command_path(error)} --help", BAD_INPUT)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _command_path(error: click.UsageError) -> str:
+    return error.ctx.command_path if error.ctx else "cellvote"
+
+
+def _say(message: str, code: int) -> None:
+    """Say in one line what is wrong, as JSON where the window listens, and exit."""
+    line = " ".join(message.split())
+    if "--progress" in sys.argv and "json" in sys.argv:
+        sys.stderr.write(json.dumps({"error": line}, ensure_ascii=False) + "\n")
+    else:
+        err.print(
+            f"[bold red]{'Cancelled' if code == CANCELLED else 'Error'}:[/bold red] {escape(line)}", soft_wrap=True
+        )
+    raise SystemExit(code)

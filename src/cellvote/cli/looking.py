@@ -1,0 +1,110 @@
+"""Commands that look: inspect, report, view, doctor."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cellvote.cli import options
+from cellvote.cli.terminal import err, out, print_json, print_table
+from cellvote.errors import DeviceError
+
+if TYPE_CHECKING:
+    from cellvote.study import Study
+
+app = typer.Typer()
+
+_COLOURS = {"ok": "green", "note": "yellow", "missing": "red"}
+
+
+@app.command()
+def inspect(
+    images: options.Images,
+    layout: options.LayoutName = None,
+    pattern: options.Pattern = None,
+    json: options.Json = False,
+) -> None:
+    """Say which plates, wells, fields and channels lie in a folder of images."""
+    from cellvote.plates.layouts import read_plate
+
+    acquisition = read_plate(images, layout, pattern)
+    summary = acquisition.summary()
+    if json:
+        print_json(summary)
+        return
+    rows = [(name, ", ".join(map(str, v)) if isinstance(v, list) else str(v)) for name, v in summary.items()]
+    print_table(str(acquisition.source), ("", ""), rows)
+    first = acquisition.planes.iloc[0]
+    channel = acquisition.channels[first["channel"]]
+    out.print(f"for example, {first['path']} is well {first['well']}, field {first['field']}, channel {channel}")
+
+
+@app.command()
+def report(
+    study: options.StudyPath,
+    model: options.Model,
+    out_path: Annotated[Path | None, typer.Option("--out", help="The HTML file; in the study where not given.")] = None,
+    json: options.Json = False,
+) -> None:
+    """Write everything about a classifier and its votes into one HTML file."""
+    from cellvote.reporting import report_summary, write_report
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    path = write_report(opened, model, out_path)
+    if json:
+        print_json({**report_summary(opened, model), "report": str(path)})
+    else:
+        out.print(f"[bold]{path}[/bold]", soft_wrap=True)
+
+
+@app.command()
+def view(study: options.StudyPath) -> None:
+    """Open a study in napari."""
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    show_study(opened)
+
+
+def show_study(study: "Study") -> None:
+    """Open napari with a study.
+
+    Raises
+    ------
+    DeviceError
+        Where there is no window to open.
+    """
+    from cellvote.doctor import examine
+
+    checks = {check.name: check for check in examine(study.path) if check.name in {"window", "display"}}
+    for check in checks.values():
+        if check.status != "ok":
+            raise DeviceError(f"napari cannot be opened: {check.found}. {check.advice[:1].upper()}{check.advice[1:]}.")
+    from cellvote.gui.view import view_study
+
+    view_study(study.path)
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where studies would be written.")] = Path(),
+    json: options.Json = False,
+) -> None:
+    """Look at torch and GPU, window, weights, memory and disk, and say what to do about each."""
+    from cellvote.doctor import examine
+
+    checks = list(examine(folder))
+    if json:
+        print_json([check.to_json() for check in checks])
+    else:
+        for check in checks:
+            colour = _COLOURS[check.status]
+            out.print(
+                f"[{colour}]{check.status:>7}[/{colour}]  [bold]{check.name}[/bold]: {check.found}", soft_wrap=True
+            )
+            if check.advice:
+                out.print(f"         → {check.advice}", soft_wrap=True, markup=False)
+    if any(check.status == "missing" for check in checks):
+        err.print("Something is missing; the lines in red say what to do.")
+        raise typer.Exit(1)

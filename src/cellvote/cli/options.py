@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellvote.cli.terminal import ProgressStyle
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="The study; .cellvote is appended where missing.")]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Folder(s) of images.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A classifier of the study, or a classifier folder.")]
+LayoutName = Annotated[str | None, typer.Option("--layout", help="Name of the layout; recognised where not given.")]
+Pattern = Annotated[
+    str | None,
+    typer.Option("--pattern", help="Regular expression over the path, with groups well (or row, column), channel, …"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, how long and how large; do nothing.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes; one for each core.")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a dask scheduler (tcp://host:port).")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of this step; may be repeated.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Segmentation = Annotated[str, typer.Option("--segmentation", help="Which one, where there are several.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what other settings made under this name.")]
+ProgressOption = Annotated[
+    ProgressStyle, typer.Option("--progress", help="bar, json (a line each on standard error) or none.")
+]

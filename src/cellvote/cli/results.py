@@ -1,0 +1,67 @@
+"""How results are printed: evaluations and votes."""
+
+from typing import TYPE_CHECKING, Any
+
+from cellvote.cli.terminal import err, out, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_evaluation(result: dict[str, Any], split: str) -> None:
+    """Print what was scored, each figure with its level, its interval and the baselines beside it."""
+    rows = []
+    for level in ("cell", "field", "well", "treatment"):
+        found = result.get(level)
+        if found is None:
+            continue
+        interval = found["ci95"]
+        baselines = [_baseline(result["baselines"], name, level) for name in ("majority", "position", "measurements")]
+        rows.append(
+            (
+                level,
+                f"{found['accuracy']:.3f}",
+                f"{interval[0]:.2f}–{interval[1]:.2f}" if interval else "–",
+                f"{found['balanced_accuracy']:.3f}",
+                str(found["n"]),
+                *baselines,
+            )
+        )
+    columns = ("level", "accuracy", "95 % CI", "balanced", "n", "majority", "position", "logistic")
+    print_table(f"Accuracy on what was not trained on ({split})", columns, rows)
+    matrix = (result["well"] or result["cell"])["confusion"]
+    truth = zip(result["classes"], matrix, strict=True)
+    level = "wells" if result["well"] else "cells"
+    columns = (f"{level}: truth ↓ said →", *result["classes"])
+    print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
+    for note in result["notes"]:
+        err.print(f"[yellow]Note:[/yellow] {note}", soft_wrap=True)
+
+
+def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:
+    found = (baselines.get(name) or {}).get(level)
+    return f"{found['accuracy']:.3f}" if found else "–"
+
+
+def print_votes(votes: "pd.DataFrame", by: str, *, json: bool) -> None:
+    """Print votes as a table, or as JSON."""
+    from cellvote.voting.vote import votes_to_json
+
+    rows = votes_to_json(votes)
+    if json:
+        print_json(rows)
+        return
+    keys = [key for key in rows[0] if key not in {"class", "share", "margin", "n_cells", "agreement", "set", "shares"}]
+    shown = [
+        (
+            *(str(row[key]) for key in keys),
+            str(row["class"]),
+            f"{float(str(row['share'])):.1%}",
+            f"{float(str(row['margin'])):.2f}",
+            str(row["n_cells"]),
+            "–" if row["agreement"] is None else f"{float(str(row['agreement'])):.0%}",
+        )
+        for row in rows
+    ]
+    print_table(f"Votes by {by}", (*keys, "class", "share", "margin", "cells", "agreement"), shown)
+    out.print(f"{len(rows)} votes")

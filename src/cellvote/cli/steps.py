@@ -1,0 +1,286 @@
+"""The steps that compute: create, segment, measure, train, predict.
+
+What a step computes with is imported inside its command, so that `cellvote --help` answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cellvote.cli import options
+from cellvote.cli.results import print_evaluation, print_votes
+from cellvote.cli.terminal import ProgressStyle, err, out, print_json, print_table, watching
+from cellvote.errors import SettingsError
+from cellvote.settings import parse_assignments, validated
+
+if TYPE_CHECKING:
+    from cellvote.jobs.dry_run import DryRun
+    from cellvote.jobs.over_fields import StepSummary
+
+app = typer.Typer()
+
+
+@app.command()
+def create(
+    study: options.StudyPath,
+    images: options.Images,
+    layout: options.LayoutName = None,
+    pattern: options.Pattern = None,
+    plate_map: Annotated[
+        list[Path] | None, typer.Option("--plate-map", help="CSV with what was done to each well; may be repeated.")
+    ] = None,
+    json: options.Json = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Make a study of the images in one or several folders."""
+    from cellvote.jobs.dry_run import dry_run_create
+    from cellvote.plates.layouts import read_plate
+    from cellvote.study import Study
+
+    acquisition = read_plate(images, layout, pattern)
+    if dry_run:
+        _show_dry_run(dry_run_create(study, acquisition, plate_map or []), json=json)
+        return
+    made = Study.create(study, acquisition, plate_map or [])
+    if json:
+        print_json({"study": str(made.path), **acquisition.summary(), "problems": list(made.info.problems)})
+        return
+    out.print(
+        f"[bold]{made.path}[/bold]: {len(acquisition.plates)} plate(s), {len(acquisition.wells)} wells, "
+        f"{len(acquisition.fields)} fields, channels {', '.join(made.channels)}"
+    )
+    for problem in made.info.problems:
+        err.print(f"[yellow]Note:[/yellow] {problem}")
+
+
+@app.command()
+def segment(
+    study: options.StudyPath,
+    method: Annotated[str, typer.Option("--method", help="watershed")] = "watershed",
+    name: Annotated[str, typer.Option("--name", help="Of the segmentation; the method's where not given.")] = "",
+    assignments: options.Assignments = None,
+    wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*")] = "",
+    overwrite: options.Overwrite = False,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+    dry_run: options.DryRun = False,
+    progress: options.ProgressOption = ProgressStyle.auto,
+) -> None:
+    """Find the cells of every field."""
+    from cellvote.jobs.dry_run import dry_run_segment
+    from cellvote.jobs.segment import segment_study
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    settings = parse_assignments(assignments or [])
+    if dry_run:
+        plan = dry_run_segment(opened, method, settings, name=name, wells=wells, workers=workers)
+        _show_dry_run(plan, json=json)
+        return
+    with watching("Segment", progress) as (report, cancel):
+        summary = segment_study(
+            opened,
+            method,
+            settings,
+            name=name,
+            wells=wells,
+            overwrite=overwrite,
+            workers=workers,
+            scheduler=scheduler,
+            report=report,
+            cancel=cancel,
+        )
+    _finish(summary, "segmented", json=json)
+
+
+@app.command()
+def measure(
+    study: options.StudyPath,
+    segmentation: options.Segmentation = "",
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+    dry_run: options.DryRun = False,
+    progress: options.ProgressOption = ProgressStyle.auto,
+) -> None:
+    """Measure every cell."""
+    from cellvote.jobs.dry_run import dry_run_measure
+    from cellvote.jobs.measure import measure_study
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    if dry_run:
+        _show_dry_run(dry_run_measure(opened, segmentation, workers=workers), json=json)
+        return
+    with watching("Measure", progress) as (report, cancel):
+        summary = measure_study(
+            opened, segmentation, workers=workers, scheduler=scheduler, report=report, cancel=cancel
+        )
+    _finish(summary, "measured", json=json)
+
+
+@app.command()
+def train(
+    study: options.StudyPath,
+    classes: Annotated[str, typer.Option("--classes", help="COLUMN of the plate map, or COLUMN=a,b")],
+    recipe: Annotated[str, typer.Option("--recipe", help="forest, logistic or small-resnet")] = "",
+    name: Annotated[str, typer.Option("--name", help="Of the classifier; the architecture's where not given.")] = "",
+    split_by: Annotated[
+        str, typer.Option("--split-by", help="Hold out whole: well, plate, or the values of a plate-map column")
+    ] = "",
+    unit: Annotated[str, typer.Option("--unit", help="What is classified: cell")] = "cell",
+    assignments: options.Assignments = None,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+    dry_run: options.DryRun = False,
+    progress: options.ProgressOption = ProgressStyle.auto,
+) -> None:
+    """Train a classifier, holding whole wells (or more) out."""
+    from cellvote.jobs.dry_run import dry_run_train
+    from cellvote.jobs.train import plan_training, train_study
+    from cellvote.learning.settings import TrainSettings
+    from cellvote.study import Study
+
+    if unit != "cell":
+        raise SettingsError(f"--unit {unit}: the architectures so far classify cells; leave it out.")
+    values: dict[str, Any] = {"architecture": recipe} if recipe else {}
+    values |= {"split_by": split_by} if split_by else {}
+    settings = validated(TrainSettings, values | parse_assignments(assignments or []))
+    opened = Study.open(study)
+    if dry_run:
+        _show_dry_run(dry_run_train(opened, plan_training(opened, classes, settings), device), json=json)
+        return
+    with watching("Train", progress) as (report, cancel):
+        classifier = train_study(
+            opened,
+            classes,
+            settings=settings,
+            name=name,
+            device=device,
+            overwrite=overwrite,
+            workers=workers,
+            scheduler=scheduler,
+            report=report,
+            cancel=cancel,
+        )
+    info = classifier.info
+    if json:
+        print_json({"model": info.name, "folder": str(classifier.folder), **info.metrics})
+        return
+    out.print(f"[bold]{info.name}[/bold]: {info.architecture}, {info.n_folds} folds, held out by {info.split_by}")
+    print_evaluation(info.metrics, f"held out by {info.split_by}")
+
+
+@app.command()
+def predict(
+    study: options.StudyPath,
+    model: options.Model,
+    segmentation: options.Segmentation = "",
+    assignments: options.Assignments = None,
+    device: options.Device = "auto",
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+    dry_run: options.DryRun = False,
+    progress: options.ProgressOption = ProgressStyle.auto,
+) -> None:
+    """Predict every cell, and let the cells of each field, well and treatment vote."""
+    from cellvote.jobs.dry_run import dry_run_predict
+    from cellvote.jobs.predict import find_classifier, predict_study
+    from cellvote.study import Study
+    from cellvote.voting.vote import VoteSettings
+
+    opened = Study.open(study)
+    settings = validated(VoteSettings, parse_assignments(assignments or []))
+    classifier = find_classifier(opened, model)
+    if dry_run:
+        _show_dry_run(dry_run_predict(opened, classifier, segmentation, device), json=json)
+        return
+    with watching("Predict", progress) as (report, cancel):
+        table = predict_study(
+            opened,
+            classifier,
+            segmentation=segmentation,
+            vote_settings=settings,
+            device=device,
+            workers=workers,
+            scheduler=scheduler,
+            report=report,
+            cancel=cancel,
+        )
+    counts = table["class"].value_counts()
+    if json:
+        wells = len(table[["plate", "well"]].drop_duplicates())
+        print_json({"model": classifier.info.name, "cells": len(table), "wells": wells, "classes": dict(counts)})
+        return
+    listed = ", ".join(f"{name}: {n:,}" for name, n in counts.items())
+    out.print(f"{len(table):,} cells predicted by [bold]{classifier.info.name}[/bold]: {listed}")
+
+
+@app.command()
+def vote(
+    study: options.StudyPath,
+    model: options.Model,
+    by: Annotated[str, typer.Option("--by", help="field, well, treatment, or a plate-map column")] = "well",
+    method: Annotated[str, typer.Option("--method", help="majority or mean-probability")] = "majority",
+    assignments: options.Assignments = None,
+    json: options.Json = False,
+) -> None:
+    """Show the vote of every field, well or treatment."""
+    from cellvote.jobs.predict import vote_study
+    from cellvote.study import Study
+    from cellvote.voting.vote import VoteSettings
+
+    settings = validated(VoteSettings, {"method": method, **parse_assignments(assignments or [])})
+    votes = vote_study(Study.open(study), model, by, settings)
+    print_votes(votes, by, json=json)
+
+
+@app.command()
+def evaluate(
+    study: options.StudyPath,
+    model: options.Model,
+    classes: Annotated[str, typer.Option("--classes", help="Plate-map column that holds the truth")] = "",
+    assignments: options.Assignments = None,
+    json: options.Json = False,
+) -> None:
+    """Score a classifier on wells that it never saw, beside the baselines."""
+    from cellvote.jobs.predict import evaluate_study
+    from cellvote.study import Study
+    from cellvote.voting.vote import VoteSettings
+
+    settings = validated(VoteSettings, parse_assignments(assignments or []))
+    result = evaluate_study(Study.open(study), model, classes=classes, settings=settings)
+    if json:
+        print_json(result)
+    else:
+        print_evaluation(result, f"held out by {result['split_by']}")
+
+
+def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
+    """Print what a step over fields did, and exit with 1 where a field failed."""
+    if json:
+        print_json(summary.to_json())
+    else:
+        out.print(
+            f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
+            f"{summary.seconds:.1f} s" + (f" ({summary.skipped} were done before)" if summary.skipped else "")
+        )
+        for record in summary.failed:
+            err.print(f"[red]Failed:[/red] {record.error}", soft_wrap=True)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _show_dry_run(plan: "DryRun", *, json: bool) -> None:
+    if json:
+        print_json(plan.to_json())
+        return
+    rows = [("reads", plan.reads), ("computes", plan.computes), ("writes", plan.writes)]
+    rows += [("takes about", plan.duration), ("disk", plan.size)]
+    print_table("Dry run: nothing was done", ("", ""), rows)

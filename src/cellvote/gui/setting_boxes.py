@@ -1,0 +1,301 @@
+"""One input for one setting: numbers that may be automatic, choices, text, lists of names."""
+
+import json
+from collections.abc import Sequence
+from math import inf, log10
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QValidator, QWheelEvent
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QListWidget, QListWidgetItem, QWidget
+
+AUTOMATIC: Final = "automatic"
+
+
+class SettingBox(Protocol):
+    """What every input offers, over one value."""
+
+    changed: Any
+    """Qt signal without arguments: the value was changed, by a person or by `set_value`."""
+
+    def value(self) -> Any:
+        """The value; None where it is left automatic."""
+        ...
+
+    def set_value(self, value: Any) -> None:
+        """Show a value."""
+        ...
+
+
+def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) -> "SettingBox":
+    """Make the input that fits a setting's type.
+
+    Parameters
+    ----------
+    choices
+        Names that are there to choose from, such as channels, for a text setting or a list of names.
+    """
+    kind, optional = _kind_of(field.annotation)
+    if get_origin(kind) is Literal:
+        return ChoiceBox([str(choice) for choice in get_args(kind)])
+    if kind is bool:
+        return SwitchBox()
+    if kind in (int, float):
+        return NumberBox(field, whole=kind is int, optional=optional)
+    if kind is str and choices:
+        return NameBox(choices)
+    if get_origin(kind) is tuple and get_args(kind)[0] is str:
+        return ChecklistBox(choices) if choices else TextListBox()
+    return TextBox() if kind is str else JsonBox(name)
+
+
+def _kind_of(annotation: Any) -> tuple[Any, bool]:
+    """Take ``X`` out of ``X | None``, and say whether it was one."""
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+        if len(kinds) == 1:
+            return kinds[0], len(get_args(annotation)) > 1
+    return annotation, False
+
+
+class NumberBox(QDoubleSpinBox):
+    """A whole or real number within the setting's bounds; left empty it is automatic, where it may be."""
+
+    changed = Signal()
+
+    def __init__(self, field: FieldInfo, *, whole: bool, optional: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole, self._optional = whole, optional
+        low, high, step = _bounds(field, whole=whole)
+        self._least = low
+        self.setDecimals(0 if whole else 8)
+        self.setRange(low - (step if optional else 0), high)
+        if whole:
+            self.setSingleStep(1)
+        else:
+            self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setKeyboardTracking(False)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        if optional:
+            self.lineEdit().setPlaceholderText(AUTOMATIC)
+            self.set_value(None)
+        self.valueChanged.connect(self._on_number_changed)
+
+    def _on_number_changed(self, number: float) -> None:
+        del number
+        self.changed.emit()
+
+    def value(self) -> int | float | None:
+        """Give the number; None where it is left automatic."""
+        number = super().value()
+        if self._optional and number < self._least:
+            return None
+        return round(number) if self._whole else number
+
+    def set_value(self, value: float | None) -> None:
+        """Show a number; None leaves it automatic."""
+        self.setValue(self.minimum() if value is None else value)
+
+    def textFromValue(self, number: float) -> str:  # noqa: N802 (Qt's name, as of the methods below)
+        """Write a number without idle zeros; automatic is empty."""
+        if self._optional and number < self._least:
+            return ""
+        return f"{number:.0f}" if self._whole else f"{number:.8g}"
+
+    def valueFromText(self, text: str) -> float:  # noqa: N802
+        """Read a number as people write it: 0.003, 3e-3."""
+        try:
+            return float(text.strip().replace(",", "."))
+        except ValueError:
+            return float(self.minimum())
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Let numbers in bounds pass, and what may become one."""
+        if not text.strip():
+            state = QValidator.State.Acceptable if self._optional else QValidator.State.Intermediate
+            return state, text, position
+        try:
+            number = float(text.strip().replace(",", "."))
+        except ValueError:
+            growing = all(c in "0123456789.,-+eE" for c in text.strip())
+            return QValidator.State.Intermediate if growing else QValidator.State.Invalid, text, position
+        inside = self._least <= number <= self.maximum()
+        return QValidator.State.Acceptable if inside else QValidator.State.Intermediate, text, position
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Turn only where one has clicked: scrolling past a form must not change it."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+def _bounds(field: FieldInfo, *, whole: bool) -> tuple[float, float, float]:
+    """Read the least and largest allowed value, and the step by which an open bound is passed."""
+    low, high, step = -1e9, 1e9, 1.0
+    for bound in field.metadata:
+        if not whole and isinstance(bound, Gt | Lt | Ge | Le):
+            limit = float(next(v for v in vars(bound).values() if v is not None))  # type: ignore[arg-type]
+            step = 10.0 ** (min(0, int(log10(limit))) - 3) if 0 < limit < inf else 1e-6
+        if isinstance(bound, Ge):
+            low = float(bound.ge)  # type: ignore[arg-type]
+        elif isinstance(bound, Gt):
+            low = float(bound.gt) + step  # type: ignore[arg-type]
+        elif isinstance(bound, Le):
+            high = float(bound.le)  # type: ignore[arg-type]
+        elif isinstance(bound, Lt):
+            high = float(bound.lt) - step  # type: ignore[arg-type]
+    return low, high, step
+
+
+class SwitchBox(QCheckBox):
+    """On or off."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.toggled.connect(lambda _on: self.changed.emit())
+
+    def value(self) -> bool:
+        """Say whether it is on."""
+        return bool(self.isChecked())
+
+    def set_value(self, value: bool) -> None:  # noqa: FBT001 (one value, as of every box)
+        """Switch on or off."""
+        self.setChecked(bool(value))
+
+
+class ChoiceBox(QComboBox):
+    """One of a few."""
+
+    changed = Signal()
+
+    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.addItems(list(choices))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.currentIndexChanged.connect(lambda _index: self.changed.emit())
+
+    def value(self) -> str:
+        """Give the choice."""
+        return str(self.currentText())
+
+    def set_value(self, value: str) -> None:
+        """Choose."""
+        self.setCurrentIndex(self.findText(str(value)))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 (Qt's name)
+        """Turn only where one has clicked."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class NameBox(ChoiceBox):
+    """A name that is there to choose from, or one that is typed; empty is automatic."""
+
+    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(["", *choices], parent)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.lineEdit().setPlaceholderText(AUTOMATIC)
+        self.editTextChanged.connect(lambda _text: self.changed.emit())
+
+    def value(self) -> str:
+        """Give the name."""
+        return str(self.currentText()).strip()
+
+    def set_value(self, value: str) -> None:
+        """Show a name, whether or not it is among the choices."""
+        self.setCurrentIndex(max(self.findText(str(value)), 0))
+        self.setEditText(str(value))
+
+
+class TextBox(QLineEdit):
+    """Free text; empty is automatic."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPlaceholderText(AUTOMATIC)
+        self.textChanged.connect(lambda _text: self.changed.emit())
+
+    def value(self) -> Any:
+        """Give the text."""
+        return str(self.text()).strip()
+
+    def set_value(self, value: Any) -> None:
+        """Show a text."""
+        self.setText("" if value is None else str(value))
+
+
+class TextListBox(TextBox):
+    """Names, separated by commas; empty for all."""
+
+    def value(self) -> tuple[str, ...]:
+        """Give the names."""
+        return tuple(part.strip() for part in str(self.text()).split(",") if part.strip())
+
+    def set_value(self, value: Sequence[str]) -> None:
+        """Show names."""
+        self.setText(", ".join(value))
+
+
+class JsonBox(TextBox):
+    """Anything else, written as on the command line: JSON, or text where it is none."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+
+    def value(self) -> Any:
+        """Read the text as JSON."""
+        text = str(self.text()).strip()
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    def set_value(self, value: Any) -> None:
+        """Write the value as JSON."""
+        self.setText("" if value is None else json.dumps(value))
+
+
+class ChecklistBox(QListWidget):
+    """Names to tick; all ticked, or none, stands for all of them."""
+
+    changed = Signal()
+
+    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        for name in choices:
+            item = QListWidgetItem(name)
+            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+            item.setCheckState(Qt.CheckState.Checked)
+            self.addItem(item)
+        rows = min(max(len(choices), 1), 6)
+        self.setFixedHeight(rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth() + 4)
+        self.itemChanged.connect(lambda _item: self.changed.emit())
+
+    def value(self) -> tuple[str, ...]:
+        """Give the ticked names; empty where all are."""
+        items = [self.item(i) for i in range(self.count())]
+        ticked = [str(item.text()) for item in items if item.checkState() == Qt.CheckState.Checked]
+        return () if len(ticked) == len(items) else tuple(ticked)
+
+    def set_value(self, value: Sequence[str]) -> None:
+        """Tick these; all where none is named."""
+        for i in range(self.count()):
+            item = self.item(i)
+            on = not value or str(item.text()) in value
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)

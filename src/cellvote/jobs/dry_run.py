@@ -1,0 +1,201 @@
+"""Dry runs: what a step would read, compute and write, how long and how large; nothing is written.
+
+Times are measured on a sample of the very study, and scaled up: an estimate, said as one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellvote.jobs.executors import default_workers
+from cellvote.jobs.segment import resolve_settings
+from cellvote.jobs.train import TrainingPlan
+from cellvote.learning.classic import fit_forest, fit_logistic
+from cellvote.learning.classifier import UNSEEN, Classifier
+from cellvote.learning.inputs import feature_matrix
+from cellvote.learning.predicting import classic_probabilities, load_classic
+from cellvote.plates.acquisition import Acquisition, FieldKey
+from cellvote.plates.plate_map import join_plate_map, read_plate_map
+from cellvote.profiling import measure_cells
+from cellvote.progress import CancelToken, ignore_progress
+from cellvote.segmentation import make_segmenter
+from cellvote.study import Study
+from cellvote.study.crops import crops_are_current
+from cellvote.study.ledger import Ledger
+from cellvote.study.masks import read_label_image
+from cellvote.study.study import study_path
+
+_N_TIMED = 2
+_START_S = 2.0
+"""Starting worker processes takes about this long."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a step would do.
+
+    Attributes
+    ----------
+    seconds, n_bytes
+        Estimates; None where they are not known.
+    """
+
+    reads: str
+    computes: str
+    writes: str
+    seconds: float | None = None
+    n_bytes: int | None = None
+
+    @property
+    def duration(self) -> str:
+        """The time in words."""
+        if self.seconds is None:
+            return "not known before it starts"
+        return f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
+
+    @property
+    def size(self) -> str:
+        """The disk space in words."""
+        return "little" if self.n_bytes is None else f"{self.n_bytes / 2**20:.1f} MiB"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the plain values for ``--json``."""
+        return {
+            "dry_run": True,
+            "reads": self.reads,
+            "computes": self.computes,
+            "writes": self.writes,
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "bytes": self.n_bytes,
+        }
+
+
+def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Path]) -> DryRun:
+    """Say what ``create`` would do; plate maps are read and joined, so that what does not fit shows now."""
+    join_plate_map(acquisition, [read_plate_map(one) for one in plate_maps])
+    return DryRun(
+        reads=f"{len(acquisition.planes):,} image planes of {len(acquisition.wells)} wells in {acquisition.source}",
+        computes="the index of images and the plate map",
+        writes=str(study_path(path)),
+        seconds=1.0,
+        n_bytes=20_000 + 40 * len(acquisition.planes),
+    )
+
+
+def dry_run_segment(
+    study: Study, method: str, settings: dict[str, Any], *, name: str, wells: str, workers: int | None
+) -> DryRun:
+    """Say what ``segment`` would do, from segmenting two fields in memory."""
+    name = name or method
+    done = Ledger(study.segmentation_folder(name) / "fields.parquet").done()
+    keys = [key for key in study.select_fields(wells) if key not in done]
+    resolved = resolve_settings(study, method, settings)
+    segmenter = make_segmenter(method, resolved["settings"], study.channels, [])
+
+    def one(key: FieldKey) -> int:
+        found = segmenter.segment(study.read_field(key))
+        return found.label_image.size // (8 if found.nuclei is None else 5)  # as masks compress
+
+    seconds, n_bytes = _timed(keys, one)
+    return DryRun(
+        reads=f"{len(keys)} fields ({len(done)} are done), {len(study.channels)} channels each",
+        computes=f"{method} with " + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()),
+        writes=str(study.segmentation_folder(name) / "masks"),
+        seconds=_in_parallel(seconds, len(keys), workers),
+        n_bytes=n_bytes,
+    )
+
+
+def dry_run_measure(study: Study, segmentation: str, *, workers: int | None) -> DryRun:
+    """Say what ``measure`` would do, from measuring two fields in memory."""
+    name = study.one_segmentation(segmentation)
+    folder = study.segmentation_folder(name)
+    done = Ledger(folder / "measured.parquet").done()
+    masks = Ledger(folder / "fields.parquet").done()
+    keys = sorted(key for key, record in masks.items() if key not in done or done[key].checksum != record.checksum)
+
+    def one(key: FieldKey) -> int:
+        label_image = read_label_image(study.mask_path(name, key))
+        table = measure_cells(study.read_field(key), label_image, study.channels, label_image)
+        return int(table.memory_usage(deep=True).sum())
+
+    seconds, n_bytes = _timed(keys, one)
+    return DryRun(
+        reads=f"{len(keys)} fields and their masks ({len(done)} are done)",
+        computes=f"shape and intensity in {len(study.channels)} channels of "
+        f"{sum(masks[key].n_cells for key in keys):,} cells",
+        writes=str(study.cells_path(name)),
+        seconds=_in_parallel(seconds, len(keys), workers),
+        n_bytes=n_bytes,
+    )
+
+
+def _timed(keys: Sequence[FieldKey], one: Callable[[FieldKey], int]) -> tuple[float, int]:
+    """Do a few fields and scale up: seconds and bytes for all."""
+    some = [keys[i] for i in sorted({0, len(keys) // 2})][:_N_TIMED] if keys else []
+    started = time.monotonic()
+    n_bytes = sum(one(key) for key in some)
+    scale = len(keys) / len(some) if some else 0.0
+    return (time.monotonic() - started) * scale, int(n_bytes * scale)
+
+
+def _in_parallel(seconds: float, n_fields: int, workers: int | None) -> float:
+    n = min(workers or default_workers(), max(n_fields, 1))
+    return seconds / n + (_START_S if n > 1 else 0.0)
+
+
+def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
+    """Say what ``train`` would do; forests and logistic regression are timed on a part of one fold."""
+    settings, cells = plan.settings, plan.training_cells()
+    classes = ", ".join(
+        f"{name}: {int((plan.wells['class_name'] == name).sum())} wells, "
+        f"{int((plan.cells['class_name'] == name).sum()):,} cells"
+        for name in plan.classes
+    )
+    seconds, n_bytes = None, None
+    if plan.inputs.kind == "measurements":
+        train = cells.fold != 0
+        features = feature_matrix(plan.cells, plan.inputs)[train]
+        started = time.monotonic()
+        if settings.architecture == "forest":
+            fit_forest(features, cells.codes[train], 20, settings.seed, default_workers())
+            seconds = (time.monotonic() - started) * settings.n_trees / 20 * plan.n_folds + 4
+        else:
+            fit_logistic(features, cells.codes[train], settings.seed)
+            seconds = (time.monotonic() - started) * plan.n_folds + 1
+    elif not crops_are_current(study, plan.segmentation, plan.inputs.size_px or 0):
+        n_cells = len(study.read_cells(plan.segmentation, ["label_id"]))
+        itemsize = study.read_field(study.fields[0]).dtype.itemsize
+        n_bytes = int(n_cells * len(study.channels) * (plan.inputs.size_px or 0) ** 2 * itemsize)
+    return DryRun(
+        reads=f"{plan.inputs.kind} of {classes}",
+        computes=f"{settings.architecture} in {plan.n_folds} folds, held out by {settings.split_by}, on {device}",
+        writes=str(study.path / "models"),
+        seconds=seconds,
+        n_bytes=n_bytes,
+    )
+
+
+def dry_run_predict(study: Study, classifier: Classifier, segmentation: str, device: str) -> DryRun:
+    """Say what ``predict`` would do; classifiers on measurements are timed on a part of the cells."""
+    name = study.one_segmentation(segmentation)
+    cells = study.read_cells(name)
+    info, seconds = classifier.info, None
+    if not classifier.is_network:
+        features = feature_matrix(cells, info.inputs)[:1000]
+        models = load_classic(classifier)
+        started = time.monotonic()
+        unseen = np.full(len(features), UNSEEN, np.int64)
+        classic_probabilities(models, features, unseen, len(info.classes), report=ignore_progress, cancel=CancelToken())
+        seconds = (time.monotonic() - started) * max(1.0, len(cells) / max(len(features), 1)) + 1
+    return DryRun(
+        reads=f"{info.inputs.kind} of {len(cells):,} cells",
+        computes=f"{info.architecture}, {info.n_folds} models, on {device}; votes by field, well and treatment",
+        writes=str(study.predictions_folder(info.name)),
+        seconds=seconds,
+        n_bytes=len(cells) * (60 + 8 * len(info.classes)),
+    )
