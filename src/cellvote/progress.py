@@ -1,5 +1,6 @@
 """Progress and cancelling, the same for every long step and whoever watches it."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ Report = Callable[[Progress], None]
 def ignore_progress(progress: Progress) -> None:
     """Take a progress that nobody watches."""
     del progress
+
+
+def quiet_decoders() -> None:
+    """Let what image decoders log of damaged files pass in silence: our own errors say it, once and in full."""
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 class CancelToken:

@@ -4,9 +4,8 @@ import json
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.markup import escape
 
@@ -14,6 +13,7 @@ from cellvote import __version__
 from cellvote.cli import demo, looking, steps
 from cellvote.cli.terminal import err
 from cellvote.errors import CancelledError, CellVoteError
+from cellvote.progress import quiet_decoders
 
 app = typer.Typer(
     name="cellvote",
@@ -23,11 +23,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-_ORDER = "demo inspect create segment measure train predict vote evaluate report view doctor".split()
+_ORDER = (
+    "demo",
+    "inspect",
+    "create",
+    "segment",
+    "measure",
+    "train",
+    "predict",
+    "vote",
+    "evaluate",
+    "report",
+    "view",
+    "doctor",
+)
 for part in (demo.app, looking.app, steps.app):
     app.registered_commands += part.registered_commands
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
 
+UsageError: type[Any] = typer.BadParameter.__bases__[0]  # click's, which newer typers bring along under another name
 BAD_INPUT = 2
 CANCELLED = 130
 
@@ -45,6 +59,7 @@ def _root(
 
 def main() -> None:
     """Run the command line, and exit: 0 done, 1 some fields failed, 2 bad input, 130 cancelled."""
+    quiet_decoders()
     try:
         code = app(standalone_mode=False)
     except CancelledError as error:
@@ -53,18 +68,17 @@ def main() -> None:
         _say("cancelled; what was done is kept. Run the same command again to go on.", CANCELLED)
     except CellVoteError as error:
         _say(str(error), BAD_INPUT)
-    except click.exceptions.Abort:
+    except typer.Abort:
         _say("cancelled", CANCELLED)
-    except click.UsageError as error:
-        _say(f"{error.format_message()} See: {_command_path(error)} --help", BAD_INPUT)
+    except UsageError as error:
+        if not error.format_message():  # no command at all: the help was printed
+            raise SystemExit(BAD_INPUT) from None
+        where = error.ctx.command_path if error.ctx else "cellvote"
+        _say(f"{error.format_message()} See: {where} --help", BAD_INPUT)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def _command_path(error: click.UsageError) -> str:
-    return error.ctx.command_path if error.ctx else "cellvote"
 
 
 def _say(message: str, code: int) -> None:

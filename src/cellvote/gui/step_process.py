@@ -184,6 +184,8 @@ class StepProcess:
             return "Cancelled. What was done is kept: start again to go on from there."
         if self._said.error:
             return self._said.error
+        if outcome == "bad input":
+            return " ".join(self._said.others).removeprefix("Error:").strip()
         if outcome == "some failed":
             return "Some fields failed."
         last = self._said.others[-1] if self._said.others else "it said nothing"

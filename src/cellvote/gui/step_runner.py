@@ -11,8 +11,11 @@ from cellvote.gui.state import State
 from cellvote.gui.step_process import CELLVOTE, StepProcess, StepResult
 from cellvote.progress import Progress
 
-REPORTS: Final = ("--progress", "json", "--json")
-"""What makes a command tell its progress and its result as JSON."""
+PROGRESS: Final = ("--progress", "json")
+"""What makes a command tell its progress as JSON lines."""
+
+_QUICK: Final = frozenset({"create", "vote"})
+"""Commands that tell no progress."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ class StepRunner:
 def cellvote_step(
     title: str, *arguments: str, dock: str = "", segmentation: str = "", model: str = "", study: str = ""
 ) -> Step:
-    """Make a step of ``cellvote`` that reports in JSON."""
-    return Step(title, (*arguments, *REPORTS), dock, segmentation, model, study)
+    """Make a step of ``cellvote`` that reports in JSON; see `Step`."""
+    progress = () if arguments[0] in _QUICK else PROGRESS
+    return Step(title, (*arguments, *progress, "--json"), dock, segmentation, model, study)
 
 
 def module_step(title: str, module: str, *arguments: str, dock: str = "") -> Step:

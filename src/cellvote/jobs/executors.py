@@ -13,6 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from cellvote.errors import WorkerError
+from cellvote.progress import quiet_decoders
 
 
 class InProcessExecutor(Executor):
@@ -84,6 +85,7 @@ def _start_worker() -> None:
     """Prepare a worker process: one thread of BLAS, deaf to Ctrl-C, gone when its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what stops
     threadpool_limits(1)
+    quiet_decoders()
     os.environ["OMP_NUM_THREADS"] = "1"
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -14,8 +14,8 @@ from cellvote.jobs.over_fields import StepSummary, run_over_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, image_hash
 from cellvote.progress import CancelToken, Report, ignore_progress
-from cellvote.segmentation import make_segmenter
-from cellvote.settings import changed
+from cellvote.segmentation import METHODS, make_segmenter
+from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, write_json
 from cellvote.study.ledger import FieldRecord, Ledger
@@ -95,6 +95,8 @@ def segment_study(
     """
     started = time.monotonic()
     name = name or method
+    if method in METHODS:
+        validated(METHODS[method][0], settings or {})  # before it is held against an earlier run's
     keys = study.select_fields(wells)
     folder = study.segmentation_folder(name)
     chosen = _settings_to_use(study, name, method, settings or {}, overwrite=overwrite)

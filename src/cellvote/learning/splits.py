@@ -71,7 +71,7 @@ def make_folds(wells: pd.DataFrame, folds: int, seed: int, split_by: str) -> pd.
     if len(lonely):
         name = lonely.index[0]
         where = ", ".join(wells.loc[wells["class_name"] == name, "well"].unique()[:4])
-        group = "well" if split_by == "well" else f"value of {split_by}"
+        group = split_by if split_by in {"well", "plate"} else f"value of {split_by}"
         raise ClassesError(
             f"class {name!r} is in one {group} only (well {where}): when that is held out there is nothing to learn "
             "it from, so no honest figure can be had. Add wells of this class, merge it with another, or leave it "

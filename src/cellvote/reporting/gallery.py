@@ -122,7 +122,7 @@ def _in_order(table: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
     else:
         own = table[table["class"] == name]
     by, upwards = ("margin", True) if kind == DOUBTFUL else ("top", False)
-    return own.sort_values([by, "plate", "well", "field", "label_id"], ascending=[upwards, True, True, True, True])
+    return own.sort_values(by, ascending=upwards, kind="stable")  # among equals the first in the table
 
 
 def _take(ordered: pd.DataFrame, n: int, opened: set[FieldKey], most_fields: int | None) -> list[int]:

@@ -1,0 +1,1 @@
+"""The docks, one module each; docks of one viewer share its session."""

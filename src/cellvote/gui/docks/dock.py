@@ -1,0 +1,107 @@
+"""What every dock is: a column of widgets that listens to the session for as long as it lives."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from napari.components import ViewerModel
+from psygnal import SignalInstance
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from cellvote.gui.session import session_of
+
+Connection = tuple[SignalInstance, Callable[..., Any]]
+
+
+class Dock(QWidget):
+    """A dock: its widgets go into ``body``, which scrolls where the window is small.
+
+    Parameters
+    ----------
+    viewer
+        Given by napari; only its session is kept.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.session = session_of(viewer)
+        self.state = self.session.state
+        self._connections: list[Connection] = []
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(8, 6, 8, 8)
+        self.body.setSpacing(6)
+        inner = QWidget()
+        inner.setLayout(self.body)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(300)
+        self.session.attach(self)
+        self.destroyed.connect(partial(_disconnect, self._connections))
+
+    def listen(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+        """Call a slot whenever a signal of the session is emitted, until the dock is destroyed."""
+        signal.connect(slot)
+        self._connections.append((signal, slot))
+
+
+def _disconnect(connections: list[Connection]) -> None:
+    for signal, slot in connections:
+        signal.disconnect(slot, missing_ok=True)
+    connections.clear()
+
+
+def text_label(text: str = "", *, quiet: bool = False) -> QLabel:
+    """Make a label that wraps; a quiet one is dimmer."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+    if quiet:
+        label.setStyleSheet("color: #9aa1ab;")
+    return label
+
+
+def heading(text: str) -> QLabel:
+    """Make the title of a part of a dock."""
+    label = QLabel(text)
+    label.setStyleSheet("font-weight: bold; padding-top: 4px;")
+    return label
+
+
+def row(*widgets: QWidget | str) -> QWidget:
+    """Put widgets side by side; the first that may grow takes what is left."""
+    line = QWidget()
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(QLabel(widget) if isinstance(widget, str) else widget)
+    return line
+
+
+def combo(tooltip: str) -> QComboBox:
+    """Make a choice that takes the room there is, however long its entries."""
+    box = QComboBox()
+    box.setToolTip(tooltip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def fill_combo(box: QComboBox, entries: Sequence[tuple[str, str]], chosen: str) -> None:
+    """Offer entries (value and title) and choose one, without telling anyone."""
+    box.blockSignals(True)
+    box.clear()
+    for value, title in entries:
+        box.addItem(title, value)
+    box.setCurrentIndex(max(box.findData(chosen), 0) if entries else -1)
+    box.setEnabled(bool(entries))
+    box.blockSignals(False)
