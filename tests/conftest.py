@@ -5,12 +5,19 @@ does the same as tox does.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from cellvote.study import Study
+    from cellvote.synthetic import SimulatedPlate
 
 WINDOW_FIXTURES = {"make_napari_viewer", "qapp", "qtbot"}
 
@@ -23,6 +30,10 @@ os.environ.update(
     NAPARI_STRICT_QT="1",  # a widget left behind fails its test
     QT_API="pyqt6",
 )
+
+# No deadline: machines are noisy. The same examples on every run where a red build would puzzle somebody else.
+hypothesis.settings.register_profile("cellvote", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("cellvote")
 
 
 def pytest_unconfigure() -> None:
@@ -90,3 +101,36 @@ def real_data(pytestconfig: pytest.Config) -> Path:
 def repository(pytestconfig: pytest.Config) -> Path:
     """Return the top folder of the repository."""
     return pytestconfig.rootpath
+
+
+@pytest.fixture(scope="session")
+def tiny_plate(tmp_path_factory: pytest.TempPathFactory) -> "SimulatedPlate":
+    """Return a simulated plate on disk (see `tests.tiny_plates`); only to be read."""
+    from cellvote.synthetic import write_plate
+    from tests.tiny_plates import SETTINGS
+
+    return write_plate(tmp_path_factory.mktemp("plate"), SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def finished_study(tiny_plate: "SimulatedPlate", tmp_path_factory: pytest.TempPathFactory) -> "Study":
+    """Return a study of the tiny plate, segmented, measured, trained on and predicted; only to be read."""
+    from tests.tiny_plates import predict_plate
+
+    return predict_plate(tmp_path_factory.mktemp("studies") / "finished", tiny_plate)
+
+
+@pytest.fixture
+def study(finished_study: "Study", tmp_path: Path) -> "Study":
+    """Return a copy of the finished study, to be changed at will; its images are those of the tiny plate."""
+    from cellvote.study import Study
+
+    return Study.open(shutil.copytree(finished_study.path, tmp_path / "copy.cellvote"))
+
+
+@pytest.fixture
+def new_study(tiny_plate: "SimulatedPlate", tmp_path: Path) -> "Study":
+    """Return a study of the tiny plate in which nothing has been done yet."""
+    from tests.tiny_plates import create_study
+
+    return create_study(tmp_path / "new", tiny_plate)

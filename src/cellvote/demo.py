@@ -25,6 +25,7 @@ from cellvote.plates.plate_map import read_plate_map
 from cellvote.progress import CancelToken, Progress, Report
 from cellvote.reporting import write_report
 from cellvote.study import Study
+from cellvote.study.masks import read_label_image
 from cellvote.study.study import study_path
 from cellvote.synthetic import CLASS_COLUMN, CLASS_OF_PHENOTYPE, PlateSettings, SimulatedPlate, match_truth, write_plate
 
@@ -123,7 +124,8 @@ def score_against_truth(study: Study, classifier: Classifier, plate: SimulatedPl
     """
     predictions = read_predictions(study, classifier.info.name)
     held_out = predictions[predictions["fold"] != UNSEEN].reset_index(drop=True)
-    phenotype = match_truth(held_out, plate.truth)
+    segmentation = classifier.info.segmentation["name"]
+    phenotype = match_truth(held_out, plate.truth, lambda key: read_label_image(study.mask_path(segmentation, key)))
     known = (phenotype != "").to_numpy()
     true_class = phenotype[known].map(CLASS_OF_PHENOTYPE).to_numpy(object)
     commonest = pd.Series(true_class).mode().iloc[0]

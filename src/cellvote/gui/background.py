@@ -1,9 +1,13 @@
 """Reading in another thread, one thing at a time, the last asked for first; stale results are dropped."""
 
+import contextlib
+import weakref
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
-from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Qt, Signal
 
 from cellvote.errors import CellVoteError
 
@@ -11,11 +15,17 @@ Read = Callable[[], Any]
 Take = Callable[[Any], None]
 
 
+class _Bridge(QObject):
+    """Carries a result from the thread that read it to the window's thread."""
+
+    done = Signal(object)
+
+
 class Background:
     """Runs one read at a time in another thread; asking again replaces what waits.
 
-    Holding an arrow key asks for dozens of fields: only the one that is read and the last asked for are
-    ever done, and only the last asked for is shown.
+    Holding an arrow key asks for dozens of fields: only the one that is being read and the last asked for are
+    ever read, and only the last asked for is shown.
 
     Parameters
     ----------
@@ -24,50 +34,58 @@ class Background:
     """
 
     def __init__(self, take: Take) -> None:
-        self._take: Take | None = take
+        self._take = take
         self._waiting: Read | None = None
-        self._busy = False
+        self._reading: Future[Any] | None = None
+        self._bridge = _Bridge()
+        self._bridge.done.connect(self._on_read_done, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
         """Whether something is read or waits."""
-        return self._busy
+        return self._reading is not None
 
     def ask(self, read: Read) -> None:
         """Read this as soon as may be, and nothing that was asked for before."""
-        if self._busy:
-            self._waiting = read
-        else:
+        if self._reading is None:
             self._start(read)
+        else:
+            self._waiting = read
 
-    def close(self) -> None:
-        """Take nothing more."""
-        self._take = None
+    def forget(self) -> None:
+        """Drop what waits, and what is being read when it comes."""
         self._waiting = None
+        self._reading = None
 
     def _start(self, read: Read) -> None:
-        self._busy = True
-        create_worker(_caught, read, _connect={"returned": self._on_read_returned, "errored": self._on_read_errored})
+        self._reading = _threads().submit(read)
+        bridge = weakref.ref(self._bridge)
 
-    def _on_read_returned(self, result: Any) -> None:
-        self._end(result)
+        def _hand_over(future: Future[Any]) -> None:
+            there = bridge()
+            if there is not None:
+                with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+                    there.done.emit(future)
 
-    def _on_read_errored(self, error: Exception) -> None:
-        del error  # a bug of ours: napari shows it
-        self._end(None)
+        self._reading.add_done_callback(_hand_over)
 
-    def _end(self, result: Any) -> None:
-        waiting, self._waiting = self._waiting, None
-        self._busy = waiting is not None and self._take is not None
-        if self._busy and waiting is not None:
+    def _on_read_done(self, future: Future[Any]) -> None:
+        if future is not self._reading:
+            return  # forgotten
+        self._reading = None
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
             self._start(waiting)
-        elif self._take is not None and result is not None:
-            self._take(result)
+            return
+        error = future.exception()
+        if error is None:
+            self._take(future.result())
+        elif isinstance(error, CellVoteError):
+            self._take(error)
+        else:
+            raise error  # a bug of ours: napari shows it
 
 
-def _caught(read: Read) -> Any:
-    """Hand an error that the user can mend over as a value: it is shown where the result would be."""
-    try:
-        return read()
-    except CellVoteError as error:
-        return error
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=4, thread_name_prefix="cellvote-read")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import CellVoteError, PredictionsError
@@ -56,7 +55,7 @@ class Predicted:
     truth: dict[Well, str]
 
     @cached_property
-    def _rows(self) -> dict[tuple[Any, ...], npt.NDArray[np.intp]]:
+    def _rows(self) -> dict[Any, Any]:
         return dict(self.cells.groupby(FIELD, sort=False, observed=True).indices)
 
     def cells_of(self, key: FieldKey) -> pd.DataFrame:
@@ -70,8 +69,10 @@ class PlateFacts:
 
     Attributes
     ----------
-    plate_map
-        One row per well, indexed by plate and well.
+    wells
+        What the plate map says of each well: column to text.
+    imaged
+        The wells that have images.
     columns
         The text columns of the plate map.
     n_cells
@@ -82,7 +83,8 @@ class PlateFacts:
         Why the predictions cannot be shown, where they cannot.
     """
 
-    plate_map: pd.DataFrame
+    wells: dict[Well, dict[str, str]]
+    imaged: frozenset[Well] = frozenset()
     columns: tuple[str, ...] = ()
     n_cells: dict[Well, int] = field(default_factory=dict)
     failed: dict[FieldKey, str] = field(default_factory=dict)
@@ -97,14 +99,6 @@ class PlateFacts:
             wells.setdefault((key.plate, key.well), []).append(error)
         return wells
 
-    def column(self, name: str) -> dict[Well, str]:
-        """One column of the plate map, by well."""
-        return {(str(p), str(w)): str(text) for (p, w), text in self.plate_map[name].items()}  # type: ignore[misc]
-
-    def imaged(self, well: Well) -> bool:
-        """Whether the well has images."""
-        return well in self.plate_map.index and bool(self.plate_map.loc[well, "imaged"])
-
 
 def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFacts:
     """Read what is known of the wells of a study.
@@ -114,8 +108,10 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
     segmentation, model
         Names in the study; left out where nothing is segmented or predicted yet.
     """
-    plate_map = study.plate_map.set_index(["plate", "well"])
-    columns = tuple(str(c) for c in plate_map.columns if c != "imaged")
+    rows = study.plate_map.to_dict("records")
+    columns = tuple(str(c) for c in study.plate_map.columns if c not in {"plate", "well", "imaged"})
+    wells = {(str(row["plate"]), str(row["well"])): {name: str(row[name]) for name in columns} for row in rows}
+    imaged = frozenset((str(row["plate"]), str(row["well"])) for row in rows if row["imaged"])
     n_cells, failed = _read_ledgers(study, segmentation) if segmentation else ({}, {})
     predicted, problem = None, ""
     if model:
@@ -123,7 +119,7 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
             predicted = read_predicted(study, model)
         except CellVoteError as error:
             problem = str(error)
-    return PlateFacts(plate_map, columns, n_cells, failed, predicted, problem)
+    return PlateFacts(wells, imaged, columns, n_cells, failed, predicted, problem)
 
 
 def with_counts(facts: PlateFacts, study: Study, segmentation: str) -> PlateFacts:

@@ -53,8 +53,8 @@ def read_content(
     """
     try:
         image = known.image if known is not None and known.image is not None else study.read_field(key)
-    except ImageReadError as error:
-        return FieldContent(key, error=str(error))
+    except ImageReadError as damage:
+        return FieldContent(key, error=str(damage))
     predicted = facts.predicted if facts else None
     masks, error = _read_masks(study, key, segmentation, image)
     overlay = None
@@ -68,9 +68,7 @@ def read_content(
     return FieldContent(key, image, masks, overlay, n_cells, error or failed or (facts.problem if facts else ""))
 
 
-def _read_masks(
-    study: Study, key: FieldKey, segmentation: str, image: Pixels
-) -> tuple[LabelImage | None, str]:
+def _read_masks(study: Study, key: FieldKey, segmentation: str, image: Pixels) -> tuple[LabelImage | None, str]:
     """Read masks where there are any; masks that do not fit the image are not shown on it."""
     if not segmentation or not study.mask_path(segmentation, key).exists():
         return None, ""

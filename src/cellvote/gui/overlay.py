@@ -8,6 +8,7 @@ status bar shows class and probabilities without one colour per cell.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ from cellvote.gui.colours import class_colours, rgb
 from cellvote.study.masks import LabelImage
 from cellvote.voting.vote import PREFIX
 
-LabelValues = npt.NDArray[np.uint16] | npt.NDArray[np.int32]
+LabelValues = npt.NDArray[np.integer[Any]]
+"""uint16, or int32 where that many values do not fit."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def make_overlay(label_image: LabelImage, cells: pd.DataFrame, classes: Sequence
     lut = look_up_table(label_ids, values, int(label_image.max(initial=0)))
     features = cell_features(known, classes)
     features.insert(0, "index", values)
-    return Overlay(np.take(lut, label_image), features, tuple(classes))
+    return Overlay(lut[label_image], features, tuple(classes))
 
 
 def overlay_values(codes: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.int64]:
@@ -71,7 +73,7 @@ def overlay_values(codes: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[
         The class of each cell, counted from 0.
     """
     rank = pd.Series(codes).groupby(codes).cumcount().to_numpy(np.int64)
-    return rank * n_classes + np.asarray(codes, np.int64) + 1
+    return (rank * n_classes + codes + 1).astype(np.int64)
 
 
 def look_up_table(
@@ -79,7 +81,9 @@ def look_up_table(
 ) -> LabelValues:
     """Make the table from label id to overlay value; 0 for every label id without one."""
     fits = int(values.max(initial=0)) < 2**16
-    lut = np.zeros(max(largest_label_id, int(label_ids.max(initial=0))) + 1, np.uint16 if fits else np.int32)
+    lut: LabelValues = np.zeros(
+        max(largest_label_id, int(label_ids.max(initial=0))) + 1, np.uint16 if fits else np.int32
+    )
     lut[label_ids] = values
     return lut
 

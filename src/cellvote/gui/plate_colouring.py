@@ -90,18 +90,18 @@ def colour_plate(facts: PlateFacts, plate: str, by: str) -> PlateColouring:
     by
         A key of `colourings`; wells are drawn plain where it is none.
     """
-    wells = [well for well in facts.plate_map.index if well[0] == plate and well[1]]
+    wells = [well for well in facts.wells if well[0] == plate and well[1]]
     looks, entries, bars = _coloured(facts, wells, by)
     shown: dict[str, WellLook] = {}
     for well in wells:
-        if not facts.imaged(well):
+        if well not in facts.imaged:
             shown[well[1]] = WellLook(mark="missing")
         elif well in facts.failed_wells and well not in facts.n_cells:
             shown[well[1]] = WellLook(mark="failed")
         else:
             look = looks.get(well, WellLook(mark="unknown"))
             shown[well[1]] = WellLook(look.colour, "failed") if well in facts.failed_wells else look
-    marks = Counter(look.mark for look in shown.values() if look.mark)
+    marks: Counter[Mark] = Counter(look.mark for look in shown.values() if look.mark)
     words: dict[Mark, str] = {"tie": "tie", "unknown": _no_value(by), "failed": "failed", "missing": "not imaged"}
     also = tuple(
         LegendEntry(name, UNKNOWN_COLOUR, str(marks[mark]), mark) for mark, name in words.items() if marks[mark]
@@ -121,8 +121,8 @@ Coloured = tuple[dict[Well, WellLook], tuple[LegendEntry, ...], tuple[ColourBar,
 def _coloured(facts: PlateFacts, wells: list[Well], by: str) -> Coloured:
     """Colour what has a value; the other wells are left out."""
     if by.startswith(MAP) and by.removeprefix(MAP) in facts.columns:
-        column = facts.column(by.removeprefix(MAP))
-        return _by_text({well: column[well] for well in wells if column[well]})
+        column = by.removeprefix(MAP)
+        return _by_text({well: text for well in wells if (text := facts.wells[well][column])})
     if by == CELLS:
         return _by_number({w: float(facts.n_cells[w]) for w in wells if w in facts.n_cells}, "{:,.0f}".format)
     predicted = facts.predicted

@@ -263,7 +263,9 @@ def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None
         painter.setPen(QPen(ink, max(1.2, rect.width() * 0.08)))
         for share in (0.4, 0.6):
             y = rect.top() + rect.height() * share
-            painter.drawLine(QPointF(rect.left() + rect.width() * 0.28, y), QPointF(rect.right() - rect.width() * 0.28, y))
+            painter.drawLine(
+                QPointF(rect.left() + rect.width() * 0.28, y), QPointF(rect.right() - rect.width() * 0.28, y)
+            )
     elif mark == "unknown":
         ink.setAlphaF(0.45)
         painter.setPen(Qt.PenStyle.NoPen)

@@ -19,6 +19,7 @@ from cellvote.gui.contrast import contrast_of_study
 from cellvote.gui.facts import PlateFacts, read_facts, with_counts
 from cellvote.gui.field_content import FieldContent, read_content
 from cellvote.gui.field_layers import FieldLayers
+from cellvote.gui.layer_data import mark_of
 from cellvote.gui.state import ContrastLimits, State
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, StepRunner
@@ -59,6 +60,7 @@ class Session:
         events.revision.connect(self._on_results_written)
         self.runner.progressed.connect(self._on_step_progressed)
         self.runner.finished.connect(self._on_step_finished)
+        viewer.layers.events.inserted.connect(self._on_layer_inserted)
 
     @property
     def idle(self) -> bool:
@@ -75,6 +77,13 @@ class Session:
     def open_study(self, path: str | Path, key: FieldKey | None = None) -> None:
         """Open a study, its tables read in another thread, and show a field, the first where none is named."""
         self._opening.ask(partial(_open_study, Path(path), key))
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        """Follow a study whose layers a reader puts into the viewer."""
+        path = mark_of(event.value).get("study", "")
+        shown = self.state.study
+        if path and (shown is None or str(shown.path) != path) and not self._opening.busy:
+            self.open_study(path)
 
     def _on_study_opened(self, opened: tuple[Study, FieldKey | None] | CellVoteError) -> None:
         if isinstance(opened, CellVoteError):
@@ -158,7 +167,8 @@ class Session:
             return
         counts = Counter(content.overlay.features["class"])
         classes = content.overlay.classes
-        self.text.show_legend([f"{name}  {counts[name]:,}" for name in classes], class_colours(len(classes)))
+        words = [f"{name} · {counts[name]:,} cells" for name in classes]
+        self.text.show_legend(words, class_colours(len(classes)))
 
     def show_preview(self, masks: Any, message: str) -> None:
         """Show masks that were tried on the field that is shown."""
@@ -191,6 +201,8 @@ class Session:
         self._n_docks -= 1
         if self._n_docks == 0:
             self.runner.stop()
+            for one in (self._opening, self._facts, self._field, self._contrast):
+                one.forget()
 
 
 def _open_study(path: Path, key: FieldKey | None) -> tuple[Study, FieldKey | None]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from math import inf, log10
+from math import floor, log10
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
 
@@ -16,10 +16,22 @@ AUTOMATIC: Final = "automatic"
 
 
 class SettingBox(Protocol):
-    """What every input offers, over one value."""
+    """What every input offers, over one value; each is a Qt widget too."""
 
     changed: Any
     """Qt signal without arguments: the value was changed, by a person or by `set_value`."""
+
+    def setToolTip(self, text: str) -> None:  # noqa: N802 (Qt's name)
+        """Explain the setting."""
+        ...
+
+    def setAccessibleName(self, text: str) -> None:  # noqa: N802
+        """Name the setting for screen readers."""
+        ...
+
+    def setVisible(self, visible: bool) -> None:  # noqa: N802
+        """Show or hide it."""
+        ...
 
     def value(self) -> Any:
         """The value; None where it is left automatic."""
@@ -135,19 +147,12 @@ class NumberBox(QDoubleSpinBox):
 
 def _bounds(field: FieldInfo, *, whole: bool) -> tuple[float, float, float]:
     """Read the least and largest allowed value, and the step by which an open bound is passed."""
-    low, high, step = -1e9, 1e9, 1.0
-    for bound in field.metadata:
-        if not whole and isinstance(bound, Gt | Lt | Ge | Le):
-            limit = float(next(v for v in vars(bound).values() if v is not None))  # type: ignore[arg-type]
-            step = 10.0 ** (min(0, int(log10(limit))) - 3) if 0 < limit < inf else 1e-6
-        if isinstance(bound, Ge):
-            low = float(bound.ge)  # type: ignore[arg-type]
-        elif isinstance(bound, Gt):
-            low = float(bound.gt) + step  # type: ignore[arg-type]
-        elif isinstance(bound, Le):
-            high = float(bound.le)  # type: ignore[arg-type]
-        elif isinstance(bound, Lt):
-            high = float(bound.lt) - step  # type: ignore[arg-type]
+    limits = {type(bound): bound for bound in field.metadata if isinstance(bound, Ge | Gt | Le | Lt)}
+    given = {kind: float(getattr(limits[kind], kind.__name__.lower())) for kind in (Ge, Gt, Le, Lt) if kind in limits}
+    sizes = [abs(limit) for limit in given.values() if limit]
+    step = 1.0 if whole else 10.0 ** (min(0, floor(log10(min(sizes)))) - 3) if sizes else 1e-6
+    low = given.get(Ge, given[Gt] + step if Gt in given else -1e9)
+    high = given.get(Le, given[Lt] - step if Lt in given else 1e9)
     return low, high, step
 
 
@@ -164,7 +169,7 @@ class SwitchBox(QCheckBox):
         """Say whether it is on."""
         return bool(self.isChecked())
 
-    def set_value(self, value: bool) -> None:  # noqa: FBT001 (one value, as of every box)
+    def set_value(self, value: bool) -> None:
         """Switch on or off."""
         self.setChecked(bool(value))
 

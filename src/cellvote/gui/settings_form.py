@@ -77,7 +77,7 @@ class SettingsForm(QWidget):
         chosen = self._boxes["architecture"].value() if "architecture" in self._boxes else ""
         for name, box in self._boxes.items():
             shown = not chosen or self._is_used(name, chosen)
-            box.setVisible(shown)  # type: ignore[attr-defined]
+            box.setVisible(shown)
             self._labels[name].setVisible(shown)
 
     def _is_used(self, name: str, architecture: str) -> bool:

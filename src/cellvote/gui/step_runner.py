@@ -1,7 +1,6 @@
 """The long steps of one window: one at a time, several in a row, seen by every dock; each in its own process."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 

@@ -67,10 +67,7 @@ def field_text(
 
 def well_tooltip(well: Well, facts: PlateFacts, n_fields: int) -> str:
     """Write a well's facts as a small HTML table: treatment, fields, cells, vote, failures."""
-    rows: list[tuple[str, str]] = []
-    if well in facts.plate_map.index:
-        entry = facts.plate_map.loc[well]
-        rows += [(name, str(entry[name])) for name in facts.columns if str(entry[name])]
+    rows = [(name, text) for name, text in facts.wells.get(well, {}).items() if text]
     rows.append(("Fields", f"{n_fields}" if n_fields else "not imaged"))
     if well in facts.n_cells:
         rows.append(("Cells", f"{facts.n_cells[well]:,}"))

@@ -86,7 +86,7 @@ def segment_study(
     wells
         Only these, such as ``"A01,B*"``.
     overwrite
-        Throw away what an earlier run with other settings made under this name.
+        Throw away what is there under this name, and segment anew.
 
     Raises
     ------
@@ -159,12 +159,12 @@ def _settings_to_use(
     if not path.exists():
         return resolve_settings(study, method, settings)
     there: dict[str, Any] = read_json(path)
-    if there["method"] == method and there["asked"] == settings:
-        return there
     if overwrite:
-        fresh = resolve_settings(study, method, settings)
+        fresh = resolve_settings(study, method, settings)  # before anything is thrown away
         study.remove(path.parent)
         return fresh
+    if there["method"] == method and there["asked"] == settings:
+        return there
     difference = changed({"method": there["method"], **there["asked"]}, {"method": method, **settings})
     raise StudyError(
         f"the segmentation {name!r} was made with other settings ({difference}). Give --name for a second one, "

@@ -146,7 +146,7 @@ def train_study(
     name
         Of the classifier; the architecture's name where it is not given.
     overwrite
-        Throw away what is there under this name, made with other settings or other cells.
+        Throw away what is there under this name, and train anew.
 
     Raises
     ------
@@ -213,15 +213,14 @@ def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
         },
     }
     note = folder / "training.json"
+    if overwrite and folder.exists():
+        shutil.rmtree(folder)
     there = read_json(note) if note.exists() else None
     if there is not None and there != wanted:
-        if not overwrite:
-            raise StudyError(
-                f"the classifier {folder.name!r} was trained otherwise ({changed(there, wanted)}). "
-                "Give --name for another one, or --overwrite to replace it."
-            )
-        shutil.rmtree(folder)
-        there = None
+        raise StudyError(
+            f"the classifier {folder.name!r} was trained otherwise ({changed(there, wanted)}). "
+            "Give --name for another one, or --overwrite to replace it."
+        )
     if there is None:
         write_json(note, wanted)
     return (folder / "model.json").exists()

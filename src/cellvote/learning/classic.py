@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -33,8 +33,8 @@ class ClassicModel(Protocol):
 
 
 def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int) -> ClassicModel:
-    """Fit extremely randomised trees (Geurts et al. 2006), each class weighing the same."""
-    forest = ExtraTreesClassifier(n_trees, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=jobs)
+    """Fit a random forest (Breiman 2001), each class weighing the same."""
+    forest = RandomForestClassifier(n_trees, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=jobs)
     pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), forest)
     pipeline.fit(features, codes)  # type: ignore[attr-defined]
     return pipeline

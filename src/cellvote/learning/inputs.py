@@ -59,7 +59,7 @@ def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
         )
     table = cells[list(inputs.columns)].to_numpy(np.float64, copy=True)
     if inputs.scale == "plate":
-        bright = np.flatnonzero([name.startswith(("intensity_", "nucleus_ring_diff")) for name in inputs.columns])
+        bright = np.flatnonzero([name.startswith("intensity_") for name in inputs.columns])
         for plate in sorted(cells["plate"].unique()):
             rows = np.flatnonzero(cells["plate"] == plate)
             table[np.ix_(rows, bright)] = _robust_z(table[np.ix_(rows, bright)])

@@ -54,8 +54,9 @@ def measure_cells(
         One row per cell, by ascending ``label_id``. Shape as scikit-image's ``regionprops`` (px, px², radians);
         ``intensity_mean_…``, ``_min_``, ``_max_``, ``_std_`` by channel in grey values; with nuclei also
         ``nucleus_area``, ``nucleus_share``, and for each channel the mean intensity of nucleus and cytoplasm, their
-        ratio, and ratio and difference of the nucleus to the ring around it; not a number where a cell lacks
-        one of the two. Boxes are half open.
+        ratio, and of nucleus and the ring around it the ratio and the contrast: their difference in standard
+        deviations of their pixels, which neither gain nor offset of the camera changes. Not a number where a
+        cell lacks one of the two. Boxes are half open.
 
     Raises
     ------
@@ -130,7 +131,11 @@ def _compartments(
         ring = _divide(cells.sum(values * in_ring), ring_area)
         table[f"nucleus_cytoplasm_ratio_{channel}"] = _divide(nucleus, cytoplasm)
         table[f"nucleus_ring_ratio_{channel}"] = _divide(nucleus, ring)
-        table[f"nucleus_ring_difference_{channel}"] = nucleus - ring
+        both = in_nucleus | in_ring
+        mean = _divide(cells.sum(values * both), nucleus_area + ring_area)
+        deviation = np.where(both, values - mean[cells.of_pixel], 0.0)
+        spread = np.sqrt(_divide(cells.sum(deviation**2), nucleus_area + ring_area))
+        table[f"nucleus_ring_contrast_{channel}"] = _divide(nucleus - ring, spread)
     return table
 
 

@@ -67,7 +67,7 @@ def share_tint(colour: str, share: float, n_classes: int) -> str:
 
 def share_scale(colour: str) -> tuple[str, str, str]:
     """Give three stops of a scale from no cell to all cells of a class: it darkens steadily, also in grey."""
-    return ("#f5f7f9", mixed(colour, 0.85), mixed(colour, 0.45, towards=INK))
+    return ("#f7f8fa", mixed(colour, 0.8), mixed(colour, 0.6, towards=INK))
 
 
 def is_dark(colour: str) -> bool:

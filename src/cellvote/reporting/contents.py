@@ -182,7 +182,8 @@ def _no_better_than_measurements(evaluation: dict[str, Any], *, network: bool) -
     own = evaluation["cell"]
     if not network or not simple or own["accuracy"] > simple["accuracy"]:
         return []
-    return [
+    warning = (
         f"logistic regression on the measurements gets {simple['accuracy']:.1%} of the held-out cells right, no fewer "
         f"than this network ({own['accuracy']:.1%}): on these wells the network adds nothing to be seen."
-    ]
+    )
+    return [warning]

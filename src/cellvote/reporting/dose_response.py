@@ -12,13 +12,14 @@ from scipy import stats
 
 from cellvote.plates.plate_map import compound_column, dose_column
 from cellvote.plates.wells import row_letters, well_position
-from cellvote.reporting.well_table import TIE, VOTED
-from cellvote.voting.vote import NO_VOTE
+from cellvote.reporting.well_table import VOTED
+from cellvote.voting.vote import NO_VOTE, TIE
 
 LEAST_DOSES: Final = 3
 """With fewer different doses there is no series."""
 
 TRAINING: Final = "training well"
+PLATE_ROW: Final = "plate row"
 
 _UNIT_NAMES: Final = ("unit", "units", "concentrationunit", "concentrationunits", "doseunit", "doseunits")
 _MOLAR: Final = {"pm": 1e-12, "nm": 1e-9, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "mm": 1e-3, "m": 1.0}
@@ -141,9 +142,7 @@ def positive_class(classes: Sequence[str], plate_map: pd.DataFrame, truth: pd.Da
     return classes[-1]
 
 
-def dose_response(
-    wells: pd.DataFrame, plate_map: pd.DataFrame, classes: Sequence[str], positive: str
-) -> DoseResponse:
+def dose_response(wells: pd.DataFrame, plate_map: pd.DataFrame, classes: Sequence[str], positive: str) -> DoseResponse:
     """Correlate the share of each class with the dose, series by series and over all of them.
 
     Wells that served as examples of a class are left out, so that a correlation is not learned by heart; so are
@@ -220,7 +219,7 @@ def _points(
     dosed = plate_map[["plate", "well"]].assign(dose=doses)
     names = plate_map[compound].astype("str") if compound is not None else pd.Series("", index=plate_map.index)
     if (names[doses.notna()] == "").all():
-        several = plate_map["plate"].nunique() > 1
+        several = len(plate_map["plate"].unique()) > 1
         names = pd.Series(
             [_row_name(p, w, several) for p, w in zip(plate_map["plate"], plate_map["well"], strict=True)],
             index=plate_map.index,
@@ -235,7 +234,7 @@ def _points(
     left_out = pd.Series("", index=table.index, dtype="str").mask(table["state"] == NO_VOTE, NO_VOTE)
     table["left_out"] = left_out.mask(table["training"], TRAINING)
     table = table.sort_values(["series", "dose", "plate", "well"], ignore_index=True)
-    by = "plate row" if compound is None else compound
+    by = PLATE_ROW if compound is None else compound
     return table[["plate", "well", "series", "dose", "n_cells", "left_out", *shares]], by
 
 

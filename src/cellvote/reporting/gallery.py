@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from scipy import ndimage
 
-from cellvote.plates.acquisition import FieldKey
+from cellvote.plates.acquisition import FieldKey, field_keys
 from cellvote.reporting.colours import channel_colours, rgb
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current, cut_crops, open_crops, usual_crop_size_px
+from cellvote.study.masks import LabelImage, read_label_image
 from cellvote.voting.vote import PREFIX
 
 MOST_FIELDS: Final = 24
@@ -22,6 +24,9 @@ MOST_FIELDS: Final = 24
 CERTAIN: Final = "most certain"
 DOUBTFUL: Final = "most doubtful"
 MISTAKEN: Final = "surest mistakes"
+
+_OUTSIDE: Final = "#4a525b"
+_SHOWN_PX: Final = 112
 
 Crops = npt.NDArray[np.generic]
 
@@ -183,6 +188,7 @@ def build_gallery(
         pixels = _cut(study, predictions.loc[chosen.index], there)
     colours = channel_colours(study.channels)
     limits = shared_limits(pixels)
+    windows = _label_windows(study, segmentation, predictions.loc[chosen.index], there)
     cells = [
         GalleryCell(
             FieldKey(row["plate"], row["well"], int(row["field"])),
@@ -190,9 +196,9 @@ def build_gallery(
             row["class"],
             float(row["top"]),
             row["truth"],
-            png_bytes(composite(one, limits, colours)),
+            png_bytes(draw_cell(composite(one, limits, colours), window, int(row["label_id"]))),
         )
-        for (_, row), one in zip(chosen.iterrows(), pixels, strict=True)
+        for (_, row), one, window in zip(chosen.iterrows(), pixels, windows, strict=True)
     ]
     rows = []
     for name in classes:
@@ -220,13 +226,29 @@ def _largest_crops(study: Study, segmentation: str) -> int | None:
 def _cut(study: Study, cells: pd.DataFrame, size_px: int) -> Crops:
     """Cut cells out of their images, each field opened once: (N, C, H, W) in the order of the cells."""
     parts: dict[int, Crops] = {}
-    for (plate, well, number), own in cells.groupby(["plate", "well", "field"], sort=True):
-        image = study.read_field(FieldKey(str(plate), str(well), int(number)))
+    for key in field_keys(cells):
+        own = cells[(cells["plate"] == key.plate) & (cells["well"] == key.well) & (cells["field"] == key.field)]
+        image = study.read_field(key)
         crops = cut_crops(image, own[["centroid_y", "centroid_x"]].to_numpy(float), size_px)
         parts |= dict(zip(own.index.tolist(), crops, strict=True))
     if not parts:
         return np.empty((0, len(study.channels), size_px, size_px), np.float32)
     return np.stack([parts[i] for i in cells.index])
+
+
+def _label_windows(study: Study, segmentation: str, cells: pd.DataFrame, size_px: int) -> list[LabelImage | None]:
+    """Cut the masks like the crops, −1 beyond the image; None where a field's masks are gone."""
+    masks: dict[FieldKey, LabelImage | None] = {}
+    found: list[LabelImage | None] = []
+    for _, row in cells.iterrows():
+        key = FieldKey(row["plate"], row["well"], int(row["field"]))
+        if key not in masks:
+            path = study.mask_path(segmentation, key)
+            masks[key] = np.pad(read_label_image(path), size_px, constant_values=-1) if path.exists() else None
+        mask = masks[key]
+        y, x = (int(np.floor(row[f"centroid_{axis}"])) - size_px // 2 + size_px for axis in "yx")
+        found.append(None if mask is None else mask[y : y + size_px, x : x + size_px])
+    return found
 
 
 def shared_limits(crops: Crops) -> npt.NDArray[np.float64]:
@@ -259,6 +281,29 @@ def composite(crop: Crops, limits: npt.NDArray[np.float64], colours: Sequence[st
     light = np.clip((np.nan_to_num(crop.astype(np.float64)) - low) / (high - low), 0, 1)
     mixed = np.einsum("cyx,ck->yxk", light, np.array([rgb(colour) for colour in colours]))
     return np.asarray(np.round(255 * np.clip(mixed, 0, 1)), np.uint8)
+
+
+def draw_cell(image: npt.NDArray[np.uint8], window: LabelImage | None, label_id: int) -> npt.NDArray[np.uint8]:
+    """Outline the cell that is meant, and grey out what lies beyond the image; small crops are enlarged.
+
+    Parameters
+    ----------
+    image
+        YXC, a composite.
+    window
+        YX, the label image under it, −1 beyond the image.
+    """
+    times = max(1, round(_SHOWN_PX / image.shape[0]))
+    side = image.shape[0] * times
+    large = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)).copy()
+    if window is None:
+        return large
+    labels = np.kron(window, np.ones((times, times), window.dtype))
+    large[labels < 0] = np.round(255 * rgb(_OUTSIDE))
+    own = labels == label_id
+    outline = ndimage.binary_dilation(own) & ~own & (labels >= 0)
+    large[outline] = np.round(0.35 * large[outline] + 0.65 * 255)
+    return large
 
 
 def png_bytes(image: npt.NDArray[np.uint8]) -> bytes:

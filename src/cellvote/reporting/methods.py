@@ -70,7 +70,7 @@ def _votes(contents: ReportContents) -> Rows:
         ("least cells", str(contents.settings.min_cells)),
         ("training wells", "predicted by the one model that never saw them"),
         ("other wells", f"mean of the {contents.info.n_folds} models"),
-        ("intervals", "95 %, bootstrap over wells (2,000 draws, seed 0), not over cells"),
+        ("intervals", "95 %, over whole wells: bootstrap, or Wilson's where each well counts once"),
     ]
 
 

@@ -112,6 +112,7 @@ def render_report(contents: ReportContents) -> str:
         "number": wording.number,
         "decimal": wording.decimal,
         "signed": wording.signed,
+        "sentence": wording.sentence,
     }
     folder = files("cellvote.reporting") / "templates"
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
@@ -124,8 +125,9 @@ def render_report(contents: ReportContents) -> str:
         colours=dict(zip(contents.info.classes, class_colours(len(contents.info.classes)), strict=True)),
         split=wording.split_words(contents),
         headline=wording.headline(contents),
-        warnings=contents.warnings(),
-        notes=contents.notes(),
+        comparison=wording.comparison(contents),
+        warnings=[wording.sentence(text) for text in contents.warnings()],
+        notes=[wording.sentence(text) for text in contents.notes()],
         n_voted=int((contents.wells["state"] == VOTED).sum()),
         n_imaged=int((contents.wells["state"] != NOT_IMAGED).sum()),
         plates=_plates(contents),
@@ -146,7 +148,7 @@ def render_report(contents: ReportContents) -> str:
 def _scores(contents: ReportContents) -> dict[str, Any]:
     evaluation = contents.evaluation
     if evaluation is None:
-        return {"levels": [], "interval_notes": [], "accuracy_figure": "", "confusions": []}
+        return {"levels": [], "accuracy_figure": "", "confusions": []}
     confusions = []
     for level, what in (("cell", "cells"), ("well", "wells")):
         score = evaluation[level]
@@ -155,7 +157,6 @@ def _scores(contents: ReportContents) -> dict[str, Any]:
             confusions.append({"what": what, "n": score["n"], "figure": _figure_uri(draw())})
     return {
         "levels": wording.level_rows(evaluation),
-        "interval_notes": wording.interval_notes(evaluation),
         "accuracy_figure": _figure_uri(accuracy_figure(evaluation, contents.model)),
         "confusions": confusions,
     }

@@ -42,7 +42,9 @@ def well_table(
         `VOTED`), ``share``, ``margin``, ``n_cells``, ``agreement``, ``share_NAME`` of every class, ``truth``
         (empty where not known), ``right`` (true, false, or missing where truth or vote are) and ``training``.
     """
-    table = plate_map[[*_WELL, "imaged"]].merge(votes, on=_WELL, how="outer").merge(truth, on=_WELL, how="left")
+    wells = plate_map[[*_WELL, "imaged"]].drop_duplicates(_WELL)
+    known = truth.drop_duplicates([*_WELL, "truth"]).drop_duplicates(_WELL, keep=False)  # one well, one truth
+    table = wells.merge(votes, on=_WELL, how="outer").merge(known, on=_WELL, how="left")
     table = table.sort_values(_WELL, ignore_index=True)
     said = table["class"].astype("str").fillna("")
     imaged = table["imaged"].astype("boolean").fillna(value=True).astype(bool)

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 import pandas as pd
-from scipy import stats
 
 from cellvote.reporting.contents import ReportContents
+from cellvote.reporting.figures.accuracy import BASELINES
 from cellvote.reporting.well_table import VOTED
 
 LEVELS: Final = {"cell": "Cell", "field": "Field", "well": "Well", "treatment": "Treatment"}
@@ -59,8 +59,7 @@ def headline(contents: ReportContents) -> str:
     parts = [f"{percent(cell['accuracy'])} of {number(cell['n'])} cells{_interval(cell)}"]
     if well:
         parts.append(f"{round(well['accuracy'] * well['n'])} of {number(well['n'])} wells")
-    start = f"{split_words(contents)[0].upper()}{split_words(contents)[1:]}, {contents.model} gets "
-    return f"{start}{' and '.join(parts)} right{_beside(evaluation)}."
+    return sentence(f"{split_words(contents)}, {contents.model} gets {' and '.join(parts)} right")
 
 
 def _interval(score: dict[str, Any]) -> str:
@@ -70,19 +69,17 @@ def _interval(score: dict[str, Any]) -> str:
     return f" (95{_NARROW}% interval {percent(low)} to {percent(high)})"
 
 
-def _beside(evaluation: dict[str, Any]) -> str:
-    baselines = evaluation["baselines"]
-    words = {
-        "majority": "always saying the commonest class",
-        "position": "the position on the plate alone",
-        "measurements": "logistic regression on measurements",
-    }
-    found = []
-    for key, text in words.items():
-        score = (baselines.get(key) or {}).get("cell")
-        if score:
-            found.append(f"{text} {percent(score['accuracy'])}")
-    return f"; {', '.join(found)} of the cells" if found else ""
+def comparison(contents: ReportContents) -> str:
+    """Say what the baselines get right of the same cells; empty where there are none."""
+    baselines = (contents.evaluation or {}).get("baselines", {})
+    scores = {key: (baselines.get(key) or {}).get("cell") for key in BASELINES}
+    found = [f"{BASELINES[key]} {percent(score['accuracy'])}" for key, score in scores.items() if score]
+    return f"Of the same cells, without the classifier: {'; '.join(found)}." if found else ""
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def level_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,19 +110,3 @@ def _baseline(evaluation: dict[str, Any], key: str, level: str) -> dict[str, str
         return {"accuracy": NOTHING, "balanced": ""}
     balanced = score.get("balanced_accuracy")
     return {"accuracy": percent(score["accuracy"]), "balanced": "" if balanced is None else percent(balanced)}
-
-
-def interval_notes(evaluation: dict[str, Any]) -> list[str]:
-    """Where a bootstrap interval has no width because all is right or wrong, give the exact binomial one."""
-    notes = []
-    for level in ("well", "treatment"):
-        score = evaluation[level]
-        if not score or score["accuracy"] not in {0.0, 1.0}:
-            continue
-        exact = stats.binomtest(round(score["accuracy"] * score["n"]), score["n"]).proportion_ci(0.95, "exact")
-        what = "right" if score["accuracy"] else "wrong"
-        notes.append(
-            f"all {score['n']} {level}s are {what}, so drawing them anew cannot show how uncertain that is; the exact "
-            f"binomial (Clopper–Pearson) 95{_NARROW}% interval is {percent(exact.low)} to {percent(exact.high)}."
-        )
-    return notes

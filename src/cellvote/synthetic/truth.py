@@ -1,38 +1,48 @@
-"""Hold measured cells against the simulator's truth."""
+"""Hold segmented cells against the simulator's truth."""
 
-import numpy as np
+from collections.abc import Callable
+
 import pandas as pd
-from scipy.spatial import KDTree
 
-from cellvote.plates.acquisition import FIELD
+from cellvote.plates.acquisition import FIELD, FieldKey, field_keys
+from cellvote.study.masks import LabelImage
 
 
-def match_truth(cells: pd.DataFrame, truth: pd.DataFrame, within_px: float = 8.0) -> pd.Series:
-    """Find the true phenotype of each measured cell: that of the simulated nucleus at its centre.
+def match_truth(
+    cells: pd.DataFrame, truth: pd.DataFrame, label_image_of: Callable[[FieldKey], LabelImage]
+) -> pd.Series:
+    """Find the true phenotype of each segmented cell: that of the one simulated nucleus whose centre it covers.
 
     Parameters
     ----------
     cells
-        ``plate``, ``well``, ``field``, ``centroid_y``, ``centroid_x`` (px).
+        ``plate``, ``well``, ``field``, ``label_id``.
     truth
-        As `write_plate` gives it.
-    within_px
-        A nucleus further from the cell's centre than this is another's.
+        As `write_plate` gives it: ``well``, ``field``, ``y``, ``x`` (px), ``phenotype``.
+    label_image_of
+        The masks that the cells were measured on, YX, by field.
 
     Returns
     -------
     Series of str
-        Aligned with the cells; empty where no simulated nucleus is near (debris, a wrong split).
+        Aligned with the cells; empty where a cell covers no simulated nucleus (debris, a wrong split), or several
+        (a merger).
     """
-    found = pd.Series("", index=cells.index, dtype="str")
     of_field = dict(iter(truth.groupby(["well", "field"])))
-    for (_, well, field), rows in cells.groupby(FIELD):
-        known = of_field.get((well, field))
+    parts = []
+    for key in field_keys(cells):
+        known = of_field.get((key.well, key.field))
         if known is None:
             continue
-        tree = KDTree(known[["y", "x"]].to_numpy(float))
-        distance, nearest = tree.query(rows[["centroid_y", "centroid_x"]].to_numpy(float))
-        near = distance <= within_px
-        names = known["phenotype"].to_numpy(object)[np.where(near, nearest, 0)]
-        found[rows.index] = np.where(near, names, "")
-    return found
+        label_image = label_image_of(key)
+        height, width = label_image.shape
+        y = known["y"].round().astype(int).clip(0, height - 1)
+        x = known["x"].round().astype(int).clip(0, width - 1)
+        hit = pd.DataFrame({"label_id": label_image[y, x], "phenotype": known["phenotype"].to_numpy()})
+        alone = ~hit["label_id"].duplicated(keep=False) & (hit["label_id"] > 0)
+        place = pd.DataFrame([key] * int(alone.sum()), columns=FIELD, index=hit.index[alone])
+        parts.append(pd.concat([place, hit[alone]], axis=1))
+    if not parts:
+        return pd.Series("", index=cells.index, dtype="str")
+    found = cells[[*FIELD, "label_id"]].merge(pd.concat(parts), on=[*FIELD, "label_id"], how="left")["phenotype"]
+    return pd.Series(found.fillna("").to_numpy(), index=cells.index, dtype="str")

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from napari.components import ViewerModel
 from psygnal import SignalInstance
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from cellvote.gui.session import session_of
+
+_LEAST_WIDTH: Final = 300
+_LEAST_HEIGHT: Final = 160
 
 Connection = tuple[SignalInstance, Callable[..., Any]]
 
@@ -33,15 +36,11 @@ class Dock(QWidget):
         self.body.setSpacing(6)
         inner = QWidget()
         inner.setLayout(self.body)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = _ColumnScroll()
         scroll.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(300)
         self.session.attach(self)
         self.destroyed.connect(partial(_disconnect, self._connections))
 
@@ -49,6 +48,32 @@ class Dock(QWidget):
         """Call a slot whenever a signal of the session is emitted, until the dock is destroyed."""
         signal.connect(slot)
         self._connections.append((signal, slot))
+
+
+class _ColumnScroll(QScrollArea):
+    """Scrolls up and down only: never narrower than what it shows, so that nothing is cut off at the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Ask for more room when the column needs it."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As wide as the column and its scroll bar."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(max(self.widget().minimumSizeHint().width() + bar, _LEAST_WIDTH), _LEAST_HEIGHT)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """As high as the column, where there is room."""
+        hint = self.widget().sizeHint()
+        return QSize(max(hint.width(), self.minimumSizeHint().width()), hint.height())
 
 
 def _disconnect(connections: list[Connection]) -> None:

@@ -1,20 +1,33 @@
 """The Plate dock: the plate as a picture, coloured by what is known; click a well to see it."""
 
 from pathlib import Path
+from typing import Final
 
-import napari
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSpinBox, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cellvote.gui.docks.dock import Dock, combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.new_study import NewStudyForm
-from cellvote.gui.field_layers import mark_of
+from cellvote.gui.layer_data import mark_of
 from cellvote.gui.legend import Legend
 from cellvote.gui.plate_colouring import colour_plate, colourings
 from cellvote.gui.plate_view import PlateView
 from cellvote.gui.vote_text import well_tooltip
 from cellvote.study.study import SUFFIX
+
+_LEAST_HEIGHT: Final = 260
 
 
 class PlateDock(Dock):
@@ -26,7 +39,7 @@ class PlateDock(Dock):
         Given by napari.
     """
 
-    def __init__(self, viewer: "napari.Viewer") -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer)
         self._colour_by = ""
         self.setAcceptDrops(True)
@@ -39,6 +52,7 @@ class PlateDock(Dock):
         for page in (self.empty, self.new_study, self.looking):
             self.pages.addWidget(page)
         self.body.addWidget(self.pages, 1)
+        self.setMinimumHeight(_LEAST_HEIGHT)
         events = self.state.events
         self.listen(events.study, self._on_study_changed)
         self.listen(events.facts, self._on_facts_changed)
@@ -54,14 +68,15 @@ class PlateDock(Dock):
 
     def _make_top(self) -> None:
         self.title = text_label("")
-        self.open_button = QPushButton("Open study …")
+        self.open_button = QPushButton("Open …")
         self.open_button.setToolTip("Open a .cellvote folder")
         self.open_button.clicked.connect(self._on_open_clicked)
         self.new_button = QPushButton("New …")
         self.new_button.setToolTip("Make a study of a folder of images")
         self.new_button.clicked.connect(self._on_new_clicked)
-        self.body.addWidget(self.title)
-        self.body.addWidget(row(self.open_button, self.new_button))
+        for button in (self.open_button, self.new_button):
+            button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.body.addWidget(row(self.title, self.open_button, self.new_button))
 
     @staticmethod
     def _make_empty() -> QWidget:
@@ -131,13 +146,14 @@ class PlateDock(Dock):
         self.field_box.valueChanged.connect(self._on_field_chosen)
         layout.addWidget(self.previous_button)
         layout.addWidget(self.well_label)
-        layout.addWidget(self.field_box, 1)
+        layout.addWidget(self.field_box)
+        layout.addStretch(1)
         layout.addWidget(self.next_button)
         return strip
 
     # Opening
 
-    def _open_what_is_shown(self, viewer: "napari.Viewer") -> None:
+    def _open_what_is_shown(self, viewer: ViewerModel) -> None:
         """Go on with the study, or the plate folder, whose layers a reader has put into the viewer."""
         marks = [mark for layer in viewer.layers if (mark := mark_of(layer))]
         study = next((mark["study"] for mark in marks if mark.get("study")), "")
@@ -186,7 +202,7 @@ class PlateDock(Dock):
             return
         name = study.path.name.removesuffix(SUFFIX)
         wells = len({(key.plate, key.well) for key in study.fields})
-        self.title.setText(f"<b>{name}</b> &nbsp;{wells:,} wells · {len(study.fields):,} fields")
+        self.title.setText(f"<b>{name}</b><br>{wells:,} wells · {len(study.fields):,} fields")
         self.title.setToolTip(f"{study.path}\nimages: {study.source}\nlayout: {study.info.layout}")
         fill_combo(self.plate_box, [(plate, plate) for plate in study.plates], self.state.plate)
         self.plate_row.setVisible(len(study.plates) > 1)
@@ -237,13 +253,13 @@ class PlateDock(Dock):
             self.plate_box.blockSignals(False)
             self._paint()
         self.view.set_selected(key.well)
-        self.well_label.setText(key.well or key.plate)
         numbers = self.state.fields_of(key.plate, key.well)
+        self.well_label.setText(key.well or key.plate)
         self.field_box.blockSignals(True)
         self.field_box.setRange(min(numbers, default=1), max(numbers, default=1))
         self.field_box.setSuffix(f" of {len(numbers)}")
         self.field_box.setValue(key.field)
-        self.field_box.setEnabled(len(numbers) > 1)
+        self.field_box.setVisible(len(numbers) > 1)
         self.field_box.blockSignals(False)
 
     def _tooltip(self, well: str) -> str:

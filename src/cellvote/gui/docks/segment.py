@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import napari
+import numpy as np
+from napari.components import ViewerModel
 from pydantic import BaseModel
-from qtpy.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import SettingsError
 from cellvote.gui.background import Background
@@ -35,13 +36,14 @@ class SegmentDock(StepDock):
         Given by napari.
     """
 
-    def __init__(self, viewer: "napari.Viewer") -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer, DOCK)
         self.form: SettingsForm | None = None
         self._methods: dict[str, type[BaseModel]] = {}
         self._tried: FieldKey | None = None
+        self._n_tried = 0
         self._preview_folder = tempfile.TemporaryDirectory(prefix="cellvote-preview-")
-        self.destroyed.connect(partial(_remove, self._preview_folder))
+        self.destroyed.connect(self._preview_folder.cleanup)
         self.method_box = combo("How cells are found")
         self.method_box.currentIndexChanged.connect(self._on_method_chosen)
         self.form_place = QVBoxLayout()
@@ -52,6 +54,8 @@ class SegmentDock(StepDock):
         self.try_button.clicked.connect(self._on_try_clicked)
         self.run_button = QPushButton("Segment and measure all")
         self.run_button.clicked.connect(self._on_run_clicked)
+        self.overwrite_box = QCheckBox("Replace it where it is there")
+        self.overwrite_box.setToolTip("Throw away what other settings made under this name")
         self.parts = QWidget()
         parts = QVBoxLayout(self.parts)
         parts.setContentsMargins(0, 0, 0, 0)
@@ -61,6 +65,7 @@ class SegmentDock(StepDock):
         parts.addWidget(heading("Run"))
         parts.addWidget(self.try_button)
         parts.addWidget(row("Name", self.name_line))
+        parts.addWidget(self.overwrite_box)
         parts.addWidget(self.run_button)
         self.summary = text_label("", quiet=True)
         for widget in (self.needs, self.parts, self.step_box, self.summary):
@@ -68,8 +73,8 @@ class SegmentDock(StepDock):
         self.body.addStretch(1)
         self._loading = Background(self._on_methods_loaded)
         self._reading = Background(self._on_preview_read)
-        self.destroyed.connect(self._loading.close)
-        self.destroyed.connect(self._reading.close)
+        self.destroyed.connect(self._loading.forget)
+        self.destroyed.connect(self._reading.forget)
         self.show_now()
         self._loading.ask(_load_methods)
 
@@ -131,12 +136,13 @@ class SegmentDock(StepDock):
     def _on_step_finished(self, step: Step, result: StepResult) -> None:
         super()._on_step_finished(step, result)
         if step.title == TRYING and result.outcome == "done":
+            self._n_tried = int(result.answer["cells"])
             self._reading.ask(partial(read_label_image, Path(result.answer["masks"])))
 
     def _on_preview_read(self, masks: Any) -> None:
-        if self._tried is not None and self._tried == self.state.key and hasattr(masks, "shape"):
+        if self._tried is not None and self._tried == self.state.key and isinstance(masks, np.ndarray):
             name = field_name(self._tried, with_plate=self.state.several_plates)
-            self.session.show_preview(masks, f"{name} · {len(set(masks.flat) - {0}):,} cells · tried, not kept")
+            self.session.show_preview(masks, f"{name} · {self._n_tried:,} cells · tried, not kept")
 
     # Running
 
@@ -153,7 +159,8 @@ class SegmentDock(StepDock):
             return []
         name = checked_name(self.name_line.text().strip())
         path, method = str(study.path), str(self.method_box.currentData())
-        segment = ("segment", path, "--method", method, "--name", name, *self.form.assignments())
+        overwrite = ("--overwrite",) if self.overwrite_box.isChecked() else ()
+        segment = ("segment", path, "--method", method, "--name", name, *overwrite, *self.form.assignments())
         return [
             cellvote_step("Segmenting", *segment, dock=DOCK, segmentation=name),
             cellvote_step("Measuring", "measure", path, "--segmentation", name, dock=DOCK, segmentation=name),
@@ -182,7 +189,3 @@ def _load_methods() -> dict[str, type[BaseModel]]:
     from cellvote.segmentation import METHODS
 
     return {name: settings for name, (settings, _) in METHODS.items()}
-
-
-def _remove(folder: "tempfile.TemporaryDirectory[str]") -> None:
-    folder.cleanup()

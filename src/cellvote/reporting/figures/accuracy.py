@@ -8,7 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cellvote.reporting.colours import BLUE, INK, MUTED, PAPER
-from cellvote.reporting.figures.drawing import TEXT, add_axes, add_legend, blank_figure, literal, percent_ticks, quiet
+from cellvote.reporting.figures.drawing import (
+    TEXT,
+    add_axes,
+    add_legend,
+    blank_figure,
+    legend_columns,
+    literal,
+    percent_ticks,
+    quiet,
+)
 
 BASELINES: Final = {
     "majority": "always the commonest class",
@@ -17,9 +26,10 @@ BASELINES: Final = {
 }
 """Name in an evaluation, and in words."""
 
+_SHORT: Final = {"majority": "commonest class", "position": "position only", "measurements": "logistic regression"}
 _MARKS: Final = {"majority": "D", "position": "^", "measurements": "s"}
 _LEVELS: Final = {"cell": "cells", "field": "fields", "well": "wells", "treatment": "treatments"}
-_STEP = 0.19
+_STEP, _WIDTH = 0.19, 6.7
 
 
 def accuracy_figure(evaluation: Mapping[str, Any], name: str) -> Figure:
@@ -36,8 +46,11 @@ def accuracy_figure(evaluation: Mapping[str, Any], name: str) -> Figure:
     baselines = {k: v for k, v in evaluation["baselines"].items() if v and k in BASELINES}
     heights = {level: 1 + sum(level in v for v in baselines.values()) for level in levels}
     inches = sum(0.24 + _STEP * heights[level] for level in levels)
-    figure = blank_figure(7.4, inches + 0.72)
-    axes = add_axes(figure, 1.55, 0.62, 5.55, inches)
+    labels = [literal(name, 24), *(_SHORT[key] for key in baselines)]
+    columns = legend_columns(_WIDTH, labels)
+    legend = 0.2 * -(-len(labels) // columns)
+    figure = blank_figure(_WIDTH, inches + legend + 0.5)
+    axes = add_axes(figure, 1.2, legend + 0.42, _WIDTH - 1.5, inches)
     y = 0.0
     ticks: list[float] = []
     for level in levels:
@@ -49,7 +62,7 @@ def accuracy_figure(evaluation: Mapping[str, Any], name: str) -> Figure:
     axes.set_xlim(0, 1.012)
     percent_ticks(axes, "x", [0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.set_yticks(ticks, [f"{evaluation[level]['n']:,} {_LEVELS[level]}" for level in levels], fontsize=TEXT)
-    add_legend(figure, _handles(name, list(baselines)), 0.06, 0.08, 4)
+    add_legend(figure, _handles(name, list(baselines)), 0.06, 0.06, columns)
     return figure
 
 
@@ -71,8 +84,8 @@ def _draw_level(axes: Axes, score: Mapping[str, Any], baselines: Mapping[str, An
 
 
 def _handles(name: str, baselines: list[str]) -> list[Line2D]:
-    own = Line2D([], [], marker="o", color=BLUE, linewidth=5, alpha=0.85, markersize=6, label=literal(name, 24))
-    own.set_markeredgecolor(PAPER)
+    own = Line2D([], [], linestyle="none", marker="o", color=BLUE, markersize=7, markeredgecolor=PAPER)
+    own.set_label(literal(name, 24))
     others = [
         Line2D(
             [],
@@ -82,7 +95,7 @@ def _handles(name: str, baselines: list[str]) -> list[Line2D]:
             markersize=5,
             markerfacecolor=PAPER,
             markeredgecolor=INK if key == "position" else MUTED,
-            label=BASELINES[key],
+            label=_SHORT[key],
         )
         for key in baselines
     ]

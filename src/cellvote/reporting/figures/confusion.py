@@ -1,7 +1,7 @@
 """Confusion matrices: counts, and which share of each true class they are."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,16 +36,18 @@ def confusion_figure(
     if any(abstained):
         counts = np.column_stack([counts, abstained])
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    pitch = float(np.clip(4.2 / k, 0.19, 0.92))
-    words = min(max((len(name) for name in said), default=1), 20) * 0.075
-    left, bottom = 0.5 + words, 0.52 + (words if k > 6 else 0.1)
     columns = counts.shape[1]
+    words = max((len(name) for name in said), default=1) * 0.075
+    left = 0.5 + words
+    pitch = float(np.clip(((5.2 if k <= 8 else 9.0) - left) / columns, 0.19, 0.92))
+    upright = max(words, 0.5 if columns > k else 0) > pitch
+    bottom = 0.52 + (words if upright else 0.1)
     figure = blank_figure(left + columns * pitch + 0.3, bottom + k * pitch + 0.12)
     axes = add_axes(figure, left, bottom, columns * pitch, k * pitch)
     _draw_squares(axes, counts, share, k)
     _write_counts(axes, counts, share, pitch)
     names = [*said, "no vote"] if columns > k else said
-    axes.set_xticks(range(columns), names, rotation=90 if k > 6 else 0)
+    axes.set_xticks(range(columns), names, rotation=90 if upright else 0)
     axes.set_yticks(range(k), said)
     axes.tick_params(length=0, labelsize=TEXT if k <= 12 else 6.5, labelcolor=INK, pad=4)
     axes.set_xlabel(f"said ({what})", fontsize=SMALL, color=MUTED, labelpad=6)
@@ -66,16 +68,15 @@ def _draw_squares(axes: Axes, counts: npt.NDArray[np.int64], share: npt.NDArray[
         side.set_visible(False)
 
 
-def _write_counts(
-    axes: Axes, counts: npt.NDArray[np.int64], share: npt.NDArray[np.float64], pitch: float
-) -> None:
+def _write_counts(axes: Axes, counts: npt.NDArray[np.int64], share: npt.NDArray[np.float64], pitch: float) -> None:
     if pitch < 0.3:
         return
-    both = pitch >= 0.55
+    both = pitch >= 0.5
     for (row, column), count in np.ndenumerate(counts):
         colour = PAPER if share[row, column] > 0.55 else INK if count else MUTED
-        look = {"ha": "center", "va": "center", "color": colour}
-        percent = f"{100 * share[row, column]:.{1 if both else 0}f}" + (" %" if both else "")
-        axes.text(column, row - (0.12 if both else 0), percent, fontsize=TEXT + 1 if both else 7, **look)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
+        digits = 1 if both and 0 < share[row, column] < 1 else 0
+        percent = f"{100 * share[row, column]:.{digits}f}" + (" %" if both else "")
+        axes.text(column, row - (0.12 if both else 0), percent, fontsize=TEXT if both else 7, **look)
         if both:
             axes.text(column, row + 0.2, f"{int(count):,}", fontsize=SMALL - 0.5, **look)

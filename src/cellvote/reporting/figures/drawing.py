@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cellvote.reporting.colours import INK, MUTED, PAPER, RULE
@@ -19,7 +18,7 @@ TEXT: Final = 9.0
 """Sizes of text in points; a figure is shown at 1:1."""
 
 _FONTS: Final = "'Inter', 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, sans-serif"
-_STYLED_FONT: Final = re.compile(rb"(style=\"[^\"<>]*font: [^\"<>]*?)'DejaVu Sans'")
+_STYLED_FONT: Final = re.compile(rb"(<text style=\"[^\"<>]*font-family: )[^\";<>]*")
 _RC_LOCK: Final = threading.Lock()
 
 
@@ -61,10 +60,14 @@ def percent_ticks(axes: Axes, which: str, values: Sequence[float]) -> None:
     axis.set_ticks(list(values), labels=[f"{value:.0%}" for value in values])
 
 
-def legend_columns(width_in: float, labels: Sequence[str], size_pt: float = SMALL) -> int:
-    """Say how many columns a legend of these words has room for."""
-    longest = max((len(label) for label in labels), default=1)
-    return max(1, int(width_in / ((longest * 0.58 + 4.5) * size_pt / 72)))
+def legend_columns(width_in: float, labels: Sequence[str]) -> int:
+    """Say how many columns a legend of these words has room for; it is filled column by column."""
+    widths = [(len(label) * 0.65 + 4.2) * SMALL / 72 for label in labels]
+    for columns in range(len(labels), 1, -1):
+        rows = -(-len(labels) // columns)
+        if sum(max(widths[i : i + rows]) for i in range(0, len(widths), rows)) <= width_in:
+            return columns
+    return 1
 
 
 def add_legend(figure: Figure, handles: Sequence[Any], left_in: float, bottom_in: float, columns: int) -> None:
@@ -95,7 +98,6 @@ def add_caption(axes: Axes, text: str) -> None:
 
 def figure_svg(figure: Figure) -> bytes:
     """Write a figure as SVG: the same bytes for the same figure, text as text, in the fonts of the reader."""
-    FigureCanvasSVG(figure)
     buffer = BytesIO()
     # matplotlib reads these two only from its global settings, hence the lock.
     with _RC_LOCK, mpl.rc_context({"svg.hashsalt": "cellvote", "svg.fonttype": "none"}), warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """Plate views: a plate drawn as it lies on the bench, 6 to 1536 wells."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ from matplotlib.patches import FancyBboxPatch, Patch
 from cellvote.plates.wells import plate_shape, row_letters, well_position
 from cellvote.reporting.colours import INK, MUTED, PAPER, RULE, WRONG, class_colours, is_dark, share_scale, share_tint
 from cellvote.reporting.figures.drawing import SMALL, add_axes, add_legend, blank_figure, legend_columns, literal
-from cellvote.reporting.well_table import NO_CELLS, NOT_IMAGED, TIE, VOTED
-from cellvote.voting.vote import NO_VOTE
+from cellvote.reporting.well_table import NO_CELLS, NOT_IMAGED, VOTED
+from cellvote.voting.vote import NO_VOTE, TIE
 
 _GREY: Final = "#9aa3ad"
 _WITHOUT: Final[dict[str, dict[str, str]]] = {
@@ -34,6 +34,8 @@ Places = npt.NDArray[np.float64]
 _LEFT, _TOP = 0.34, 0.3
 _WIDEST = 5.2
 _WIDEST_1536 = 10.9
+_NUMBERED = 0.36
+"""Wells at least this far apart (inches) have room for a number."""
 
 
 def vote_plate_figure(wells: pd.DataFrame, classes: Sequence[str]) -> Figure:
@@ -53,7 +55,7 @@ def vote_plate_figure(wells: pd.DataFrame, classes: Sequence[str]) -> Figure:
 
     counts = wells["class"].value_counts()
     handles: list[Patch | Line2D] = [
-        Patch(facecolor=colours[c], label=f"{literal(c, 28)}  ({int(counts.get(c, 0))})") for c in classes
+        Patch(facecolor=colours[c], label=f"{literal(c, 28)}: {int(counts.get(c, 0))}") for c in classes
     ]
     painted = wells["state"] == VOTED
     return _plate(wells, painted, fill, wells["share"], [*handles, *_state_handles(wells, painted), *_marks(wells)])
@@ -106,7 +108,7 @@ def _plate(
     where = np.array([(places[w].column, places[w].row) for w in wells["well"]], float).reshape(-1, 2)
     _draw_wells(axes, wells, painted.loc[wells.index], where, fill, pitch)
     _draw_marks(axes, wells, where, pitch, crosses=scale_height == 0)
-    if pitch >= 0.36:
+    if pitch >= _NUMBERED:
         _draw_numbers(axes, wells, painted.loc[wells.index], where, fill, numbers.loc[wells.index])
     add_legend(figure, handles, _LEFT + 0.03, 0.06, in_a_row)
     return figure
@@ -185,8 +187,8 @@ def _draw_marks(
         _ellipses(axes, where[training], 0.92, facecolors="none", edgecolors=INK, linewidths=line, zorder=3)
     wrong = (wells["right"] == False).fillna(value=False).to_numpy(bool)  # noqa: E712  missing is neither
     if crosses and wrong.any():
-        x, y = (where[wrong] + (0.3, -0.3)).T
-        size = float(np.clip(pitch * 16, 3, 8))
+        x, y = (where[wrong] + ((0.3, -0.3) if pitch >= _NUMBERED else (0, 0))).T
+        size = float(np.clip(pitch * 16, 4.5, 8))
         axes.plot(x, y, "X", color=WRONG, markersize=size, markeredgecolor=PAPER, markeredgewidth=0.7, zorder=5)
 
 
@@ -204,12 +206,10 @@ def _draw_numbers(
             axes.text(x, y, f"{100 * number:.0f}", ha="center", va="center", fontsize=SMALL, color=colour, zorder=4)
 
 
-def _ellipses(
-    axes: Axes, where: Places, diameter: float, **look: object
-) -> EllipseCollection:
-    size = np.full(len(where), diameter)
+def _ellipses(axes: Axes, where: Places, diameter: float, **look: object) -> EllipseCollection:
+    # one shape drawn at many places keeps the file small
     found = EllipseCollection(
-        size, size, np.zeros(len(where)), units="x", offsets=where, offset_transform=axes.transData, **look
+        [diameter], [diameter], [0], units="x", offsets=where, offset_transform=axes.transData, **look
     )
     axes.add_collection(found, autolim=False)
     return found
@@ -224,7 +224,7 @@ def _state_handles(wells: pd.DataFrame, painted: pd.Series) -> list[Patch | Line
             edgecolor=look["edgecolor"],
             hatch=look["hatch"],
             linestyle=":" if state == NOT_IMAGED else "-",
-            label=f"{state}  ({int(there[state])})",
+            label=f"{state}: {int(there[state])}",
         )
         for state, look in _WITHOUT.items()
         if state in there
@@ -233,16 +233,16 @@ def _state_handles(wells: pd.DataFrame, painted: pd.Series) -> list[Patch | Line
 
 def _marks(wells: pd.DataFrame) -> list[Patch | Line2D]:
     """Explain the ring of training wells and the cross of wrong ones, where there are any."""
-    look = {"linestyle": "none", "markersize": 8.0}
+    look: dict[str, Any] = {"linestyle": "none", "markersize": 8.0}
     handles: list[Patch | Line2D] = []
     if wells["training"].any():
         ring = Line2D([], [], marker="o", markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.5, **look)
-        ring.set_label(f"training well, held out  ({int(wells['training'].sum())})")
+        ring.set_label(f"training well, held out: {int(wells['training'].sum())}")
         handles.append(ring)
     wrong = int((~wells["right"].dropna().astype(bool)).sum())
     if wrong:
         cross = Line2D([], [], marker="X", color=WRONG, markeredgecolor=PAPER, **look)
-        cross.set_label(f"differs from the truth  ({wrong})")
+        cross.set_label(f"differs from the truth: {wrong}")
         handles.append(cross)
     return handles
 
@@ -258,4 +258,3 @@ def _add_scale(figure: Figure, scale: LinearSegmentedColormap, title: str) -> No
     for side in axes.spines.values():
         side.set_edgecolor(RULE)
     axes.text(1.06, 0.5, title, transform=axes.transAxes, va="center", fontsize=SMALL, color=INK)
-

@@ -1,0 +1,103 @@
+"""A plate folder as lazy stacks, one per channel: a slider walks through the wells, pixels are read as they come."""
+
+from functools import cached_property
+from typing import Any, Final
+
+import dask.array as da
+import numpy as np
+
+from cellvote.errors import ImageReadError
+from cellvote.gui.colours import channel_colours
+from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey
+from cellvote.plates.pixels import Pixels, read_field
+
+_YX: Final = ("y", "x")
+
+
+class LazyPlate:
+    """The images of an acquisition, arranged by well and field.
+
+    Where every well has the same fields there is one axis for wells and one for fields, else a single axis of
+    images.
+
+    Parameters
+    ----------
+    acquisition
+        As read from the folder; no pixels are read until they are shown.
+    """
+
+    def __init__(self, acquisition: Acquisition) -> None:
+        self.acquisition = acquisition
+
+    @cached_property
+    def grid(self) -> np.ndarray:
+        """The fields: wells × fields, or a single axis where wells have different fields."""
+        keys = self.acquisition.fields
+        by_well: dict[tuple[str, str], list[FieldKey]] = {}
+        for key in keys:
+            by_well.setdefault((key.plate, key.well), []).append(key)
+        numbers = {tuple(key.field for key in of_well) for of_well in by_well.values()}
+        grid = np.empty(len(keys), object)
+        grid[:] = keys
+        regular = len(numbers) == 1 and len(next(iter(numbers))) > 1 and len(by_well) > 1
+        return grid.reshape(len(by_well), -1) if regular else grid
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        one = "well" if len(self.grid) == len(self.acquisition.wells) else "image"
+        return (one, "field", *_YX) if self.grid.ndim == 2 else (one, *_YX)
+
+    @property
+    def channel_colours(self) -> list[tuple[str, str]]:
+        """Each channel and the colormap that fits it."""
+        channels = self.acquisition.channels
+        return list(zip(channels, channel_colours(channels), strict=True))
+
+    @cached_property
+    def _planes(self) -> dict[Any, Any]:
+        groups = self.acquisition.planes.groupby(FIELD, sort=False)
+        return {FieldKey(*key): rows for key, rows in groups}
+
+    def read(self, key: FieldKey, channel: str) -> Pixels:
+        """Read one channel of one field as YX.
+
+        Raises
+        ------
+        ImageReadError
+            Where a file is missing or damaged.
+        """
+        planes = self._planes[key]
+        index = self.acquisition.channels.index(channel)
+        of_channel = planes[planes["channel"] == index].assign(channel=0)
+        return read_field(self.acquisition.source, of_channel, [channel], key)[0]
+
+    def stack(self, channel: str) -> tuple[da.Array, Pixels]:
+        """Give a channel as one lazy array, and its first image, which is read for size and contrast.
+
+        Raises
+        ------
+        ImageReadError
+            Where the first image cannot be read.
+        """
+        first = self.read(self.grid.flat[0], channel)
+        chunks = (*((1,) * n for n in self.grid.shape), *((n,) for n in first.shape))
+        lazy = da.map_blocks(  # type: ignore[no-untyped-call]
+            self._read_block,
+            chunks=tuple(chunks),
+            dtype=first.dtype,
+            meta=np.empty((0,) * len(chunks), first.dtype),
+            channel=channel,
+            shape=first.shape,
+        )
+        return lazy, first
+
+    def _read_block(self, *, channel: str, shape: tuple[int, int], block_id: tuple[int, ...]) -> Pixels:
+        key = self.grid[block_id[:-2]]
+        plane = self.read(key, channel)
+        if plane.shape != shape:
+            raise ImageReadError(
+                f"{key} channel {channel}: it has {plane.shape[0]} × {plane.shape[1]} px, the first image "
+                f"{shape[0]} × {shape[1]} px. Make a study of the folder to see each field in its own size."
+            )
+        return plane[(None,) * self.grid.ndim]
