@@ -1,7 +1,7 @@
 """Tiny studies with predictions written by hand, so that every figure of a report is known beforehand."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from cellvote.voting.vote import PREFIX
 SIDE = 96
 SPACING = 16
 CHANNELS = ("Channel1", "Channel2")
-BASELINE = {level: {"accuracy": 0.5, "balanced_accuracy": 0.5, "n": 4} for level in ("well", "cell")}
 
 
 @dataclass
@@ -41,10 +40,11 @@ class Plan:
     model: str = "forest"
     with_images: bool = True
     failed: Sequence[tuple[str, str]] = ()
-    baselines: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(("majority", "measurements"), BASELINE))
+    position_accuracy: float = 0.5
 
 
-MakeStudy = Callable[[Plan], Study]
+MakeStudy = Callable[..., Study]
+"""Takes the fields of a `Plan`."""
 
 _PLAN = {"shares", "n_cells", "training", "well"}
 
@@ -52,7 +52,7 @@ _PLAN = {"shares", "n_cells", "training", "well"}
 @pytest.fixture
 def make_study(tmp_path: Path) -> MakeStudy:
     """Give a function that writes a study with predictions."""
-    return lambda plan: write_study(tmp_path, plan)
+    return lambda **plan: write_study(tmp_path, Plan(**plan))
 
 
 def write_study(folder: Path, plan: Plan) -> Study:
@@ -138,6 +138,14 @@ def _write_images(study: Study, folder: Path, cells: pd.DataFrame) -> None:
             tifffile.imwrite(folder / row.path, pixels)
 
 
+def _baselines(plan: Plan) -> dict[str, Any]:
+    said = {"majority": 0.5, "position": plan.position_accuracy, "measurements": 0.5}
+    return {
+        name: {level: {"accuracy": share, "balanced_accuracy": share, "n": 4} for level in ("well", "cell")}
+        for name, share in said.items()
+    }
+
+
 def _write_classifier(study: Study, plan: Plan) -> None:
     folder = study.model_folder(plan.model)
     training = [one for one in plan.wells if one.get("training")]
@@ -152,7 +160,7 @@ def _write_classifier(study: Study, plan: Plan) -> None:
         n_folds=2,
         seed=0,
         segmentation={"name": "watershed"},
-        metrics={"baselines": {**plan.baselines, "position": BASELINE}},
+        metrics={"baselines": _baselines(plan)},
         training_data="f" * 32,
         versions={"python": "3.11"},
     )
@@ -167,6 +175,7 @@ def _write_classifier(study: Study, plan: Plan) -> None:
             "fold": 0,
         }
     )
+    split = split.astype(dict.fromkeys(["plate", "well", "image_hash", "class_name", "group"], "str"))
     write_table(folder / "split.parquet", split[[*FIELD, "image_hash", "class_name", "group", "fold"]])
     write_json(folder / "model.json", info.model_dump(mode="json"))
     (folder / "model.skops").write_bytes(b"")

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from napari.components import ViewerModel
 from napari.components.overlays import TextOverlay
@@ -10,6 +10,11 @@ from napari.components.overlays import TextOverlay
 _LEGEND: Final = "cellvote_class_"
 _MOST: Final = 20
 _ERROR_COLOUR: Final = "#ff8a80"
+_SIZE_PT: Final = 11
+_PX_PER_CHARACTER: Final = 9.6
+"""At this size, a little more than the mean: vispy tells no one how wide a text will be."""
+
+_SEPARATOR: Final = " · "
 
 
 class CanvasText:
@@ -23,19 +28,31 @@ class CanvasText:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
+        self._text = ""
+        viewer.canvas.events.size.connect(self._on_canvas_resized)
 
     def show(self, text: str, *, error: bool = False) -> None:
-        """Write on the canvas; an empty text takes it away."""
+        """Write on the canvas, in as many lines as it takes; an empty text takes it away."""
         viewer = self._viewer()
+        self._text = text
         if viewer is None:
             return
         overlay = viewer.canvas.overlays.text
         overlay.position = "top_left"
-        overlay.font_size = 12
+        overlay.font_size = _SIZE_PT
         overlay.order = 10**6
         overlay.color = _ERROR_COLOUR if error else None
-        overlay.text = text
+        overlay.text = self._wrapped(viewer)
         overlay.visible = bool(text)
+
+    def _wrapped(self, viewer: ViewerModel) -> str:
+        return wrapped(self._text, max(int(viewer.canvas.size[1] / _PX_PER_CHARACTER), 20))
+
+    def _on_canvas_resized(self, event: Any = None) -> None:
+        del event
+        viewer = self._viewer()
+        if viewer is not None and self._text:
+            viewer.canvas.overlays.text.text = self._wrapped(viewer)
 
     def show_legend(self, names: Sequence[str], colours: Sequence[str]) -> None:
         """List the classes in their colours, as many lines as there are classes."""
@@ -50,7 +67,7 @@ class CanvasText:
         for number, (name, colour) in enumerate(wanted):
             key = f"{_LEGEND}{number}"
             if key not in overlays:
-                overlays[key] = TextOverlay(position="top_left", font_size=11, order=10**6 + 1 + number)
+                overlays[key] = TextOverlay(position="top_left", font_size=_SIZE_PT - 1, order=10**6 + 1 + number)
             overlays[key].text = f"■ {name}"
             overlays[key].color = colour
             overlays[key].visible = True
@@ -59,3 +76,22 @@ class CanvasText:
         """Take everything away."""
         self.show("")
         self.show_legend([], [])
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines that are too long for the canvas: where one thing is said, else between words."""
+    lines = []
+    for line in text.split("\n"):
+        separator = _SEPARATOR if _SEPARATOR in line else " "
+        lines += _broken(line.split(separator), separator, width)
+    return "\n".join(lines)
+
+
+def _broken(parts: Sequence[str], separator: str, width: int) -> list[str]:
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(separator) + len(part) <= width:
+            lines[-1] += separator + part
+        else:
+            lines.append(part)
+    return lines

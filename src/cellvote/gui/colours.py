@@ -49,8 +49,9 @@ _DYES: Final = (
 )
 _FREE: Final = ("green", "magenta", "bop blue", "yellow", "red", "cyan", "bop orange", "bop purple", "gray")
 
-# matplotlib's viridis at equal steps: numbers keep their order in grey and for colour-blind people.
-_SEQUENTIAL: Final = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
+# matplotlib's viridis without its darkest part, which a dark window swallows: numbers keep their order in grey
+# and for colour-blind people.
+_SEQUENTIAL: Final = ("#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 
 
 def class_colours(n: int) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class FieldLayers:
         self._viewer = weakref.ref(viewer)
         self._state = state
         self._setting_contrast = False
+        self._visible_before: dict[str, bool] = {}
 
     @property
     def viewer(self) -> ViewerModel | None:
@@ -81,6 +82,7 @@ class FieldLayers:
                 self._blank(layer, layer.data.shape)
             return
         fresh = not self.ours()
+        self._end_preview()
         for channel, plane in zip(study.channels, content.image, strict=True):
             self._show_channel(viewer, study, channel, plane)
         self._show_masks(viewer, study, content.masks, content.overlay, content.image.shape[1:])
@@ -177,11 +179,20 @@ class FieldLayers:
         viewer, study = self.viewer, self._state.study
         if viewer is None or study is None:
             return
+        self._end_preview()
         self._show_masks(viewer, study, masks, None, masks.shape)
         for role, visible in ((MASKS, True), (PREDICTIONS, False)):
             layer = self.layer(role)
             if layer is not None:
+                self._visible_before[role] = layer.visible
                 layer.visible = visible
+
+    def _end_preview(self) -> None:
+        for role, visible in self._visible_before.items():
+            layer = self.layer(role)
+            if layer is not None:
+                layer.visible = visible
+        self._visible_before = {}
 
 
 def _replace(layer: Labels, data: npt.NDArray[Any], features: Any) -> None:

@@ -113,7 +113,7 @@ def read_scores(model_folder: Path) -> tuple[list[Score], str, list[str]]:
             )
         )
     notes = [str(note) for note in metrics.get("notes", [])]
-    return scores, str(info.get("split_by", "")), [*_warnings(scores), *notes]
+    return scores, str(info.get("split_by", "")), notes
 
 
 def _baseline(baselines: dict[str, dict[str, dict[str, float]]], name: str, level: str) -> float | None:
@@ -121,7 +121,8 @@ def _baseline(baselines: dict[str, dict[str, dict[str, float]]], name: str, leve
     return None if value is None else float(value)
 
 
-def _warnings(scores: list[Score]) -> list[str]:
+def warnings_of(scores: list[Score]) -> list[str]:
+    """Say where knowing nothing of the cells does as well as the classifier."""
     well = next((score for score in scores if score.level == "well"), None)
     if well is None or well.position is None or well.position < well.accuracy:
         return []

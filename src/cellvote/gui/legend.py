@@ -8,9 +8,9 @@ from qtpy.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintE
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from cellvote.gui.plate_colouring import ColourBar, LegendEntry
-from cellvote.gui.plate_view import paint_mark
+from cellvote.gui.plate_view import EMPTY_STRENGTH, paint_mark
 
-_SWATCH: Final = 11.0
+_SWATCH: Final = 12.0
 _GAP: Final = 14.0
 _BAR_HEIGHT: Final = 9.0
 _MOST: Final = 40
@@ -114,6 +114,10 @@ class Legend(QWidget):
         line = self._line()
         swatch = QRectF(place.x(), place.y() + (line - _SWATCH) / 2, _SWATCH, _SWATCH)
         if entry.mark:
+            if entry.mark != "missing":
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(_thin(ink))
+                painter.drawEllipse(swatch)
             paint_mark(painter, swatch, entry.mark, ink)
         elif entry.colour:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -143,6 +147,13 @@ class Legend(QWidget):
         below = QRectF(place.left(), strip.bottom() + 1, place.width(), line)
         painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, bar.low)
         painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, bar.high)
+
+
+def _thin(ink: QColor) -> QColor:
+    """The colour of a well without a value, as the plate paints it."""
+    thin = QColor(ink)
+    thin.setAlphaF(EMPTY_STRENGTH)
+    return thin
 
 
 def _words(entry: LegendEntry) -> str:

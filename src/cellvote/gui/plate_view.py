@@ -4,7 +4,18 @@ from collections.abc import Callable
 from typing import Final
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from cellvote.gui.plate_colouring import Mark, PlateColouring, WellLook
@@ -21,6 +32,10 @@ _MOVES: Final = {
 }
 _FIELD_STEPS: Final = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 _FAILED: Final = QColor("#ff6b5e")
+_DARK: Final = QColor(20, 22, 26)
+
+EMPTY_STRENGTH: Final = 0.14
+"""How strongly a well without a value stands out."""
 
 
 class PlateView(QWidget):
@@ -50,9 +65,7 @@ class PlateView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Plate view")
         self.setMinimumSize(220, 130)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     # What is shown
 
@@ -62,9 +75,11 @@ class PlateView(QWidget):
 
     def set_colouring(self, colouring: PlateColouring) -> None:
         """Paint this plate."""
-        if colouring.shape != self._colouring.shape:
-            self.updateGeometry()
+        reshaped = colouring.shape != self._colouring.shape
         self._colouring = colouring
+        if reshaped:
+            self._fit_height()
+            self.updateGeometry()
         self.update()
 
     def selected(self) -> str:
@@ -115,19 +130,24 @@ class PlateView(QWidget):
         inside = 0 <= row < rows and 0 <= column < columns
         return well_name(int(row) + 1, int(column) + 1) if inside else ""
 
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name, as of every method below)
-        """Say that the height follows from the width: wells are square."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802
+    def _height_at(self, width: int) -> int:
         """Give the height at which the wells fill a width."""
         rows, columns = self._colouring.shape
         left, top = self._margins()
         return int(top + 6 + (width - left - 4) / columns * rows)
 
+    def _fit_height(self) -> None:
+        """Take no more height than the wells fill: the legend stands right below them."""
+        self.setMaximumHeight(max(self._height_at(self.width()), self.minimumHeight()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name, as of every method below)
+        """Fit the height to the new width."""
+        super().resizeEvent(event)
+        self._fit_height()
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for the width of a dock."""
-        return QSize(360, self.heightForWidth(360))
+        return QSize(340, self._height_at(340))
 
     # Painting
 
@@ -178,7 +198,7 @@ class PlateView(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             self._shape(painter, rect)
             return
-        ink.setAlphaF(0.14)
+        ink.setAlphaF(EMPTY_STRENGTH)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QBrush(QColor(look.colour) if look.colour else ink))
         self._shape(painter, rect)
@@ -191,7 +211,7 @@ class PlateView(QWidget):
     def _paint_ring(self, painter: QPainter, rect: QRectF, width: float) -> None:
         """Outline a well so that it stands out on any colour: dark within light."""
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(20, 22, 26), width + 2))
+        painter.setPen(QPen(_DARK, width + 2))
         self._shape(painter, rect.adjusted(-0.5, -0.5, 0.5, 0.5))
         painter.setPen(QPen(QColor(255, 255, 255), width))
         self._shape(painter, rect.adjusted(-0.5, -0.5, 0.5, 0.5))
@@ -255,9 +275,12 @@ def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None
     ink = QColor(ink)
     if mark == "failed":
         inner = rect.adjusted(*(rect.width() * part for part in (0.28, 0.28, -0.28, -0.28)))
-        painter.setPen(QPen(_FAILED, max(1.5, rect.width() * 0.11)))
-        painter.drawLine(inner.topLeft(), inner.bottomRight())
-        painter.drawLine(inner.topRight(), inner.bottomLeft())
+        width = max(1.5, rect.width() * 0.11)
+        for pen in (QPen(_DARK, width * 2.2), QPen(_FAILED, width)):  # cased in dark, to stand out on any colour
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLine(inner.topLeft(), inner.bottomRight())
+            painter.drawLine(inner.topRight(), inner.bottomLeft())
     elif mark == "tie":
         ink.setAlphaF(0.75)
         painter.setPen(QPen(ink, max(1.2, rect.width() * 0.08)))

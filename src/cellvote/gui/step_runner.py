@@ -33,6 +33,8 @@ class Step:
         Names of what it writes.
     study
         Path of the study that it creates.
+    writes
+        Whether it writes anything into the study that is open.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Step:
     segmentation: str = ""
     model: str = ""
     study: str = ""
+    writes: bool = True
     command: tuple[str, ...] = CELLVOTE
 
 
@@ -121,7 +124,7 @@ class StepRunner:
         if not goes_on:
             self._waiting.clear()
             self._state.running = ""
-        if self._state.study is not None and not step.study:
+        if self._state.study is not None and step.writes:
             self._state.results_written(step.model if wrote else "", step.segmentation if wrote else "")
         self.finished.emit(step, result)
         if goes_on:
@@ -133,9 +136,9 @@ def cellvote_step(
 ) -> Step:
     """Make a step of ``cellvote`` that reports in JSON; see `Step`."""
     progress = () if arguments[0] in _QUICK else PROGRESS
-    return Step(title, (*arguments, *progress, "--json"), dock, segmentation, model, study)
+    return Step(title, (*arguments, *progress, "--json"), dock, segmentation, model, study, writes=not study)
 
 
 def module_step(title: str, module: str, *arguments: str, dock: str = "") -> Step:
-    """Make a step of another module that keeps to the same protocol."""
-    return Step(title, arguments, dock, command=(sys.executable, "-m", module))
+    """Make a step of another module that keeps to the same protocol, and writes nothing into the study."""
+    return Step(title, arguments, dock, writes=False, command=(sys.executable, "-m", module))

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 
 from cellvote.gui.session import session_of
 
-_HEIGHTS: Final = (450, 400)
+_HEIGHTS: Final = (480, 370)
 
 DOCKS: Final = ("Plate", "Segment", "Train", "Predict")
 """The docks, as the manifest names them."""

@@ -34,9 +34,12 @@ class ClassicModel(Protocol):
 
 def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int) -> ClassicModel:
     """Fit a random forest (Breiman 2001), each class weighing the same."""
-    forest = RandomForestClassifier(n_trees, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=jobs)
+    forest = RandomForestClassifier(
+        n_trees, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=jobs
+    )
     pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), forest)
     pipeline.fit(features, codes)  # type: ignore[attr-defined]
+    forest.set_params(n_jobs=1)  # threads would add the trees' votes up in any order, and round differently each time
     return pipeline
 
 

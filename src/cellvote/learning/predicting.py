@@ -1,6 +1,8 @@
 """Predicting: class probabilities of cells, each by the models that never saw it."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from cellvote.learning.classifier import Classifier, ClassifierInfo, Probabiliti
 from cellvote.learning.inputs import Features
 from cellvote.progress import CancelToken, Progress, Report
 
-_CHUNK = 100_000
+_CHUNK = 4_096
 
 
 def classic_probabilities(
@@ -28,10 +30,14 @@ def classic_probabilities(
 
     def predict_rows(number: int, rows: npt.NDArray[np.intp]) -> Probabilities:
         said = np.zeros((len(rows), n_classes))
-        for start in range(0, len(rows), _CHUNK):
+
+        def predict_part(start: int) -> None:
             cancel.raise_if_cancelled()
             part = slice(start, start + _CHUNK)
             said[part, models[number].classes_] = models[number].predict_proba(features[rows[part]])
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            list(threads.map(predict_part, range(0, len(rows), _CHUNK)))
         report(Progress(number + 1, len(models), f"model {number + 1}", f"{len(rows):,} cells"))
         return said
 

@@ -187,10 +187,15 @@ def mean_curve(points: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def wants_log_axis(doses: Sequence[float]) -> bool:
-    """Whether doses span more than two decades, and none is below zero (those are logarithms already)."""
-    values = np.asarray(doses, float)
+    """Whether doses span more than two decades, or so much that neighbours would run into each other.
+
+    Doses below zero are logarithms already.
+    """
+    values = np.unique(np.asarray(doses, float))
     above = values[values > 0]
-    return bool(len(above) and (values >= 0).all() and above.max() > 100 * above.min())
+    if len(above) < 2 or values[0] < 0:
+        return False
+    return bool(above[-1] > 100 * above[0] or np.diff(values).min() < 0.025 * np.ptp(values))
 
 
 def _correlate(name: str, rows: pd.DataFrame, classes: Sequence[str]) -> RankCorrelation:

@@ -190,28 +190,36 @@ def build_gallery(
     limits = shared_limits(pixels)
     windows = _label_windows(study, segmentation, predictions.loc[chosen.index], there)
     cells = [
-        GalleryCell(
-            FieldKey(row["plate"], row["well"], int(row["field"])),
-            int(row["label_id"]),
-            row["class"],
-            float(row["top"]),
-            row["truth"],
-            png_bytes(draw_cell(composite(one, limits, colours), window, int(row["label_id"]))),
-        )
+        _gallery_cell(row, draw_cell(composite(one, limits, colours), window, int(row["label_id"])))
         for (_, row), one, window in zip(chosen.iterrows(), pixels, windows, strict=True)
     ]
+    return Gallery(
+        _in_rows(cells, chosen, classes),
+        tuple(zip(study.channels, colours, strict=True)),
+        tuple((float(low), float(high)) for low, high in limits),
+        there,
+    )
+
+
+def _gallery_cell(row: pd.Series, image: npt.NDArray[np.uint8]) -> GalleryCell:
+    return GalleryCell(
+        key=FieldKey(row["plate"], row["well"], int(row["field"])),
+        label_id=int(row["label_id"]),
+        said=row["class"],
+        probability=float(row["top"]),
+        truth=row["truth"],
+        png=png_bytes(image),
+    )
+
+
+def _in_rows(cells: Sequence[GalleryCell], chosen: pd.DataFrame, classes: Sequence[str]) -> tuple[GalleryRow, ...]:
     rows = []
     for name in classes:
         for kind in (CERTAIN, DOUBTFUL, MISTAKEN):
             own = ((chosen["class_name"] == name) & (chosen["kind"] == kind)).to_numpy()
             if own.any():
-                rows.append(GalleryRow(name, kind, tuple(cells[i] for i in np.flatnonzero(own))))
-    return Gallery(
-        tuple(rows),
-        tuple(zip(study.channels, colours, strict=True)),
-        tuple((float(low), float(high)) for low, high in limits),
-        there,
-    )
+                rows.append(GalleryRow(name, kind, tuple(cells[i] for i in np.flatnonzero(own).tolist())))
+    return tuple(rows)
 
 
 def _largest_crops(study: Study, segmentation: str) -> int | None:

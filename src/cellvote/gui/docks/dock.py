@@ -18,15 +18,17 @@ Connection = tuple[SignalInstance, Callable[..., Any]]
 
 
 class Dock(QWidget):
-    """A dock: its widgets go into ``body``, which scrolls where the window is small.
+    """A dock: its widgets go into ``body``, which scrolls where the window is small, and ``foot``, which stays.
 
     Parameters
     ----------
     viewer
         Given by napari; only its session is kept.
+    scrolls
+        Whether the body scrolls; else it shrinks with the dock.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, *, scrolls: bool = True) -> None:
         super().__init__()
         self.session = session_of(viewer)
         self.state = self.session.state
@@ -36,11 +38,15 @@ class Dock(QWidget):
         self.body.setSpacing(6)
         inner = QWidget()
         inner.setLayout(self.body)
-        scroll = _ColumnScroll()
-        scroll.setWidget(inner)
+        self.scroll = _ColumnScroll(inner) if scrolls else None
+        self.foot = QVBoxLayout()
+        self.foot.setContentsMargins(8, 4, 8, 6)
+        self.foot.setSpacing(6)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.setSpacing(0)
+        outer.addWidget(self.scroll or inner, 1)
+        outer.addLayout(self.foot)
         self.session.attach(self)
         self.destroyed.connect(partial(_disconnect, self._connections))
 
@@ -53,8 +59,9 @@ class Dock(QWidget):
 class _ColumnScroll(QScrollArea):
     """Scrolls up and down only: never narrower than what it shows, so that nothing is cut off at the right."""
 
-    def __init__(self) -> None:
+    def __init__(self, column: QWidget) -> None:
         super().__init__()
+        self.setWidget(column)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -111,12 +118,12 @@ def row(*widgets: QWidget | str) -> QWidget:
     return line
 
 
-def combo(tooltip: str) -> QComboBox:
-    """Make a choice that takes the room there is, however long its entries."""
+def combo(tooltip: str, *, least: int = 8) -> QComboBox:
+    """Make a choice that takes the room there is, however long its entries, and at least so many characters."""
     box = QComboBox()
     box.setToolTip(tooltip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(least)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 

@@ -1,7 +1,6 @@
 """The Plate dock: the plate as a picture, coloured by what is known; click a well to see it."""
 
 from pathlib import Path
-from typing import Final
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
@@ -27,8 +26,6 @@ from cellvote.gui.plate_view import PlateView
 from cellvote.gui.vote_text import well_tooltip
 from cellvote.study.study import SUFFIX
 
-_LEAST_HEIGHT: Final = 260
-
 
 class PlateDock(Dock):
     """Opens a study and walks its plates.
@@ -40,7 +37,7 @@ class PlateDock(Dock):
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__(viewer)
+        super().__init__(viewer, scrolls=False)
         self._colour_by = ""
         self.setAcceptDrops(True)
         self._make_top()
@@ -52,7 +49,6 @@ class PlateDock(Dock):
         for page in (self.empty, self.new_study, self.looking):
             self.pages.addWidget(page)
         self.body.addWidget(self.pages, 1)
-        self.setMinimumHeight(_LEAST_HEIGHT)
         events = self.state.events
         self.listen(events.study, self._on_study_changed)
         self.listen(events.facts, self._on_facts_changed)
@@ -102,13 +98,13 @@ class PlateDock(Dock):
         self.plate_box.currentIndexChanged.connect(self._on_plate_chosen)
         self.colour_box = combo("What the wells are coloured by")
         self.colour_box.currentIndexChanged.connect(self._on_colour_chosen)
-        self.masks_box = combo("Whose masks are shown")
+        self.masks_box = combo("Whose masks are shown", least=4)
         self.masks_box.currentIndexChanged.connect(self._on_masks_chosen)
-        self.model_box = combo("Whose predictions are shown")
+        self.model_box = combo("Whose predictions are shown", least=4)
         self.model_box.currentIndexChanged.connect(self._on_model_chosen)
         self.plate_row = row("Plate", self.plate_box)
         self.masks_row = row("Masks", self.masks_box)
-        self.model_row = row("Predictions of", self.model_box)
+        self.model_row = row("Classifier", self.model_box)
         self.view = PlateView()
         self.view.wellClicked.connect(self._on_well_clicked)
         self.view.moveRequested.connect(self.state.move)
@@ -118,10 +114,10 @@ class PlateDock(Dock):
         self.problem = text_label("")
         self.problem.setStyleSheet("color: #ff8a80;")
         self.problem.hide()
-        for widget in (self.plate_row, self.masks_row, self.model_row, row("Colour by", self.colour_box)):
+        for widget in (self.plate_row, row(self.masks_row, self.model_row), row("Colour by", self.colour_box)):
             layout.addWidget(widget)
         layout.addWidget(self.problem)
-        layout.addWidget(self.view)
+        layout.addWidget(self.view, 100)
         layout.addWidget(self.legend)
         layout.addWidget(self._make_field_strip())
         layout.addStretch(1)

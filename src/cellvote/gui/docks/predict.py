@@ -45,7 +45,7 @@ class PredictDock(StepDock):
         self.browse_button.clicked.connect(self._on_browse_clicked)
         self.about = text_label("", quiet=True)
         self.form = SettingsForm(VoteSettings)
-        self.run_button = QPushButton("Predict all cells")
+        self.run_button = QPushButton("Predict all")
         self.run_button.clicked.connect(self._on_run_clicked)
         self.vote_button = QPushButton("Vote again")
         self.vote_button.setToolTip("Let the cells vote with these settings; they are not predicted anew")
@@ -61,11 +61,12 @@ class PredictDock(StepDock):
         parts.addWidget(self.about)
         parts.addWidget(heading("How cells vote"))
         parts.addWidget(self.form)
-        parts.addWidget(self.run_button)
-        parts.addWidget(self.vote_button)
-        for widget in (self.needs, self.parts, self.step_box, self.legend_title, self.legend):
+        for widget in (self.needs, self.parts, self.legend_title, self.legend):
             self.body.addWidget(widget)
         self.body.addStretch(1)
+        self.buttons = row(self.vote_button, self.run_button)
+        self.foot.addWidget(self.buttons)
+        self.foot.addWidget(self.step_box)
         self.listen(self.state.events.facts, self._on_facts_changed)
         self.show_now()
         self._on_facts_changed()
@@ -76,6 +77,7 @@ class PredictDock(StepDock):
         self._elsewhere = []
         self.needs.setVisible(self.state.study is None)
         self.parts.setVisible(self.state.study is not None)
+        self.buttons.setVisible(self.state.study is not None)
         self._on_results_written()
 
     def _on_results_written(self) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -22,7 +22,7 @@ from cellvote.gui.curve_view import CurveView
 from cellvote.gui.docks.class_choice import ClassChoice
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
-from cellvote.gui.history import Score, read_history, read_scores
+from cellvote.gui.history import Score, read_history, read_scores, warnings_of
 from cellvote.gui.settings_form import SettingsForm
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
@@ -31,6 +31,7 @@ from cellvote.study.study import checked_name
 
 DOCK: Final = "train"
 TRAINING: Final = "Training"
+CAUTION: Final = "#f2b34c"
 _EVERY_MS: Final = 1000
 _DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 
@@ -65,6 +66,8 @@ class TrainDock(StepDock):
         self.latest = text_label("", quiet=True)
         self.table = _score_table()
         self.table_title = heading("")
+        self.cautions = text_label("")
+        self.cautions.setStyleSheet(f"color: {CAUTION};")
         self.notes = text_label("", quiet=True)
         self.needs_cells = text_label("Segment and measure the cells first (Segment dock).", quiet=True)
         self._lay_out()
@@ -83,17 +86,17 @@ class TrainDock(StepDock):
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
         parts.addWidget(row("Device", self.device_box))
-        parts.addWidget(heading("Run"))
         parts.addWidget(row("Name", self.name_line))
         parts.addWidget(self.overwrite_box)
         parts.addWidget(self.predict_box)
-        parts.addWidget(self.run_button)
-        widgets = (self.needs, self.needs_cells, self.parts, self.step_box, self.curves, self.latest)
-        for widget in (*widgets, self.table_title, self.table, self.notes):
+        results = (self.curves, self.latest, self.table_title, self.table, self.cautions, self.notes)
+        for widget in (self.needs, self.needs_cells, self.parts, *results):
             self.body.addWidget(widget)
-        for widget in (self.curves, self.latest, self.table_title, self.table, self.notes):
+        for widget in results:
             widget.hide()
         self.body.addStretch(1)
+        self.foot.addWidget(self.run_button)
+        self.foot.addWidget(self.step_box)
 
     # What the study offers
 
@@ -133,6 +136,7 @@ class TrainDock(StepDock):
         measured = study is not None and any(study.cells_path(name).exists() for name in study.segmentations)
         self.needs_cells.setVisible(study is not None and not measured)
         self.parts.setVisible(measured)
+        self.run_button.setVisible(measured)
 
     def _on_running_changed(self) -> None:
         self.run_button.setEnabled(not self.state.running)
@@ -173,9 +177,8 @@ class TrainDock(StepDock):
         if study is None:
             return
         self._followed = study.model_folder(self.name_line.text().strip())
-        self.table.hide()
-        self.table_title.hide()
-        self.notes.hide()
+        for widget in (self.table_title, self.table, self.cautions, self.notes):
+            widget.hide()
         self.run(*steps)
 
     def _on_step_started(self, step: Step) -> None:
@@ -215,28 +218,39 @@ class TrainDock(StepDock):
         """Show how well a classifier did on what was held out, beside what knowing nothing would give."""
         try:
             scores, split_by, notes = read_scores(model_folder)
+            cautions = warnings_of(scores)
         except CellVoteError as error:
             self.refuse(error)
             return
         self.table_title.setText(f"Held out by {split_by}" if split_by else "Held out")
         _fill(self.table, scores)
         self.notes.setText("\n".join(notes))
-        for widget, shown in ((self.table_title, True), (self.table, True), (self.notes, bool(notes))):
-            widget.setVisible(shown)
+        self.cautions.setText("\n".join(cautions))
+        self.table_title.show()
+        self.table.show()
+        self.notes.setVisible(bool(notes))
+        self.cautions.setVisible(bool(cautions))
+        QTimer.singleShot(0, self._scroll_to_figures)
+
+    def _scroll_to_figures(self) -> None:
+        if self.scroll is not None:
+            top = self.table_title.mapTo(self.scroll.widget(), QPoint(0, 0)).y()
+            self.scroll.verticalScrollBar().setValue(top)
 
 
 def _score_table() -> QTableWidget:
-    table = QTableWidget(0, 5)
-    table.setHorizontalHeaderLabels(["", "accuracy", "95 % interval", "majority", "position"])
+    table = QTableWidget(0, 4)
+    table.setHorizontalHeaderLabels(["held out", "accuracy", "majority", "position"])
     for column, words in (
-        (1, "Share that was right, on what was held out"),
-        (3, "What always saying the commonest class would give"),
-        (4, "What the place on the plate alone would give, without looking at a cell"),
+        (1, "Share that was right, on what was held out, with its 95 % interval"),
+        (2, "What always saying the commonest class would give"),
+        (3, "What the place on the plate alone would give, without looking at a cell"),
     ):
         table.horizontalHeaderItem(column).setToolTip(words)
     table.verticalHeader().hide()
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -247,12 +261,10 @@ def _score_table() -> QTableWidget:
 def _fill(table: QTableWidget, scores: list[Score]) -> None:
     table.setRowCount(len(scores))
     for i, score in enumerate(scores):
-        interval = f"{score.interval[0]:.3f}–{score.interval[1]:.3f}" if score.interval else "—"
-        plain = ["—" if v is None else f"{v:.3f}" for v in (score.majority, score.position)]
-        plural = "" if score.n == 1 else "s"
-        for column, text in enumerate(
-            (f"{score.n:,} {score.level}{plural}", f"{score.accuracy:.3f}", interval, *plain)
-        ):
+        interval = f"\n{score.interval[0]:.3f} – {score.interval[1]:.3f}" if score.interval else ""
+        baselines = ["—" if v is None else f"{v:.3f}" for v in (score.majority, score.position)]
+        what = f"{score.n:,} {score.level}{'' if score.n == 1 else 's'}"
+        for column, text in enumerate((what, f"{score.accuracy:.3f}{interval}", *baselines)):
             item = QTableWidgetItem(text)
             if column:
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -49,7 +49,7 @@ class DoseAxis:
         if not is_log:
             return cls(values, is_log, 0.0)
         logs = np.log10(values[values > 0])
-        return cls(values, is_log, float(logs[0] - max(0.3, np.median(np.diff(logs)))))
+        return cls(values, is_log, float(logs[0] - np.clip(np.median(np.diff(logs)), 0.3, 1)))
 
     def place(self, doses: pd.Series) -> npt.NDArray[np.float64]:
         """Give the place of each dose."""
@@ -63,8 +63,11 @@ class DoseAxis:
         places = self.place(pd.Series(self.doses))
         margin = 0.04 * float(np.ptp(places)) or 0.5
         axes.set_xlim(places[0] - margin, places[-1] + margin)
-        step = -(-len(places) // most)
-        axes.set_xticks(places[::step].tolist(), [f"{dose:g}" for dose in self.doses[::step]])
+        kept: list[int] = []
+        for i, place in enumerate(places):
+            if not kept or place - places[kept[-1]] >= 0.99 * np.ptp(places) / most:
+                kept.append(i)
+        axes.set_xticks([float(places[i]) for i in kept], [f"{self.doses[i]:g}" for i in kept])
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class _Panel:
     title: str
     classes: tuple[str, ...]
     points: pd.DataFrame
+    listed: frozenset[str]
+    """The series that the figures are made of: only these make the mean."""
 
 
 def dose_figure(response: DoseResponse) -> Figure:
@@ -104,7 +109,7 @@ def dose_figure(response: DoseResponse) -> Figure:
         if captions:
             add_caption(axes, literal(panel.title, 34))
         if i % across == 0:
-            several = together or len(panel.classes) > 1
+            several = (together and captions) or len(panel.classes) > 1
             share = "Share of cells" if several else f"Share of class {literal(response.positive, 18)}"
             axes.set_ylabel(share, fontsize=SMALL, color=MUTED)
         if i + across >= len(panels):
@@ -116,12 +121,12 @@ def dose_figure(response: DoseResponse) -> Figure:
 def _panels(response: DoseResponse) -> list[_Panel]:
     others = [c for c in response.classes if c != response.positive] if len(response.classes) > 2 else []
     classes = (response.positive, *others)
+    points, listed = response.points, frozenset(one.name for one in response.series)
     if response.series_by == PLATE_ROW:
-        return [_Panel(c, (c,), response.points) for c in classes[:MOST_PANELS]]
-    points = response.points
+        return [_Panel(c, (c,), points, listed) for c in classes[:MOST_PANELS]]
     rho = {one.name: max(abs(value or 0.0) for value in one.rho.values()) for one in response.series}
     names = sorted(rho, key=lambda name: (-rho[name], name)) or sorted(points["series"].unique())
-    return [_Panel(n, classes[:MOST_CLASSES], points[points["series"] == n]) for n in names[:MOST_PANELS]]
+    return [_Panel(n, classes[:MOST_CLASSES], points[points["series"] == n], listed) for n in names[:MOST_PANELS]]
 
 
 def _draw_panel(axes: Axes, panel: _Panel, darks: dict[str, str], axis: DoseAxis) -> None:
@@ -140,7 +145,7 @@ def _draw_panel(axes: Axes, panel: _Panel, darks: dict[str, str], axis: DoseAxis
                 "alpha": 0.85,
             }
             axes.plot(x, y, marker, markersize=5.5 if len(darks) == 1 else 4, zorder=3, **look)
-        means = mean_curve(used, column)
+        means = mean_curve(used[used["series"].isin(panel.listed or names)], column)
         axes.plot(axis.place(means["dose"]), means[column].to_numpy(float), color=dark, linewidth=2, zorder=4)
     for why, marker in ((TRAINING, "o"), (NO_VOTE, "x")):
         rest = points[points["left_out"] == why]
@@ -165,7 +170,9 @@ def _handles(response: DoseResponse, panels: Sequence[_Panel], colours: dict[str
     handles = []
     if together and len(names) <= len(_MARKERS):
         for marker, name in zip(_markers(len(names)), names, strict=True):
-            handles.append(Line2D([], [], marker=marker, color=mixed(dark, 0.55), label=f"row {literal(name)}", **look))
+            handles.append(
+                Line2D([], [], marker=marker, color=mixed(dark, 0.55), label=f"row {literal(name, 24)}", **look)
+            )
     else:
         handles.append(Line2D([], [], marker="o", color=mixed(dark, 0.55), label="a well", **look))
     handles.append(Line2D([], [], color=dark, linewidth=2, label="mean of the wells at a dose"))
