@@ -172,12 +172,25 @@ def test_a_header_that_claims_terabytes_is_refused_before_memory_is_taken(tmp_pa
         read_plane(tmp_path / "a.tif")
 
 
-def test_tiles_that_claim_more_than_there_is_memory_are_refused(tmp_path: Path) -> None:
-    content = bytearray(WHOLE["tiles"])
+def with_tag(content: bytes, name: str, value: int) -> bytes:
+    """Change one number of a TIFF's header."""
     with tifffile.TiffFile(io.BytesIO(content)) as tiff:
-        at = tiff.pages[0].tags["TileWidth"].valueoffset
-    content[at : at + 4] = struct.pack("<I", 2**32 - 16)
-    (tmp_path / "a.tif").write_bytes(content)
+        tag = tiff.pages[0].tags[name]
+    changed = bytearray(content)
+    form = {3: "<H", 4: "<I"}[int(tag.dtype)]
+    changed[tag.valueoffset : tag.valueoffset + struct.calcsize(form)] = struct.pack(form, value)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_rows_that_the_file_does_not_hold_are_never_made_up(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.tif").write_bytes(with_tag(WHOLE[kind], "ImageLength", 3 * len(PLANE)))
+    with pytest.raises(ImageReadError):
+        read_plane(tmp_path / "a.tif")
+
+
+def test_tiles_that_claim_more_than_there_is_memory_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(with_tag(WHOLE["tiles"], "TileWidth", 2**32 - 16))
     with pytest.raises(ImageReadError, match="refused|damaged"):
         read_plane(tmp_path / "a.tif")
 

@@ -44,6 +44,7 @@ def report(
     study: options.StudyPath,
     model: options.Model,
     out_path: Annotated[Path | None, typer.Option("--out", help="The HTML file; in the study where not given.")] = None,
+    classes: Annotated[str, typer.Option("--classes", help="Plate-map column that holds the truth")] = "",
     json: options.Json = False,
 ) -> None:
     """Write everything about a classifier and its votes into one HTML file."""
@@ -51,9 +52,9 @@ def report(
     from cellvote.study import Study
 
     opened = Study.open(study)
-    path = write_report(opened, model, out_path)
+    path = write_report(opened, model, out_path, classes=classes)
     if json:
-        print_json({**report_summary(opened, model), "report": str(path)})
+        print_json(report_summary(opened, model, out_path, classes=classes))
     else:
         out.print(f"[bold]{path}[/bold]", soft_wrap=True)
 

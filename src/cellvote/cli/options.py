@@ -24,7 +24,9 @@ Assignments = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Segmentation = Annotated[str, typer.Option("--segmentation", help="Which one, where there are several.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away what is there under this name, and do it anew.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Throw away what is there under this name, and do it anew.")
+]
 ProgressOption = Annotated[
     ProgressStyle, typer.Option("--progress", help="bar, json (a line each on standard error) or none.")
 ]

@@ -227,7 +227,9 @@ def vote(
     study: options.StudyPath,
     model: options.Model,
     by: Annotated[str, typer.Option("--by", help="field, well, treatment, or a plate-map column")] = "well",
-    method: Annotated[str, typer.Option("--method", help="majority or mean-probability")] = "majority",
+    method: Annotated[
+        str, typer.Option("--method", help="majority or mean-probability; as predicted where not given")
+    ] = "",
     assignments: options.Assignments = None,
     json: options.Json = False,
 ) -> None:
@@ -236,8 +238,9 @@ def vote(
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
-    settings = validated(VoteSettings, {"method": method, **parse_assignments(assignments or [])})
-    votes = vote_study(Study.open(study), model, by, settings)
+    values = ({"method": method} if method else {}) | parse_assignments(assignments or [])
+    opened = Study.open(study)
+    votes = vote_study(opened, model, by, validated(VoteSettings, values) if values else None)
     print_votes(votes, by, json=json)
 
 
@@ -254,7 +257,8 @@ def evaluate(
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
-    settings = validated(VoteSettings, parse_assignments(assignments or []))
+    values = parse_assignments(assignments or [])
+    settings = validated(VoteSettings, values) if values else None
     result = evaluate_study(Study.open(study), model, classes=classes, settings=settings)
     if json:
         print_json(result)

@@ -8,6 +8,7 @@ import numpy as np
 
 from cellvote.errors import ImageReadError
 from cellvote.gui.colours import channel_colours
+from cellvote.gui.vote_text import field_name
 from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey
 from cellvote.plates.pixels import Pixels, read_field
 
@@ -41,6 +42,13 @@ class LazyPlate:
         grid[:] = keys
         regular = len(numbers) == 1 and len(next(iter(numbers))) > 1 and len(by_well) > 1
         return grid.reshape(len(by_well), -1) if regular else grid
+
+    @property
+    def names(self) -> np.ndarray:
+        """What each image is called, as the grid has them."""
+        several = len(self.acquisition.plates) > 1
+        named = np.array([field_name(key, with_plate=several) for key in self.grid.flat], object)
+        return named.reshape(self.grid.shape)
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def colour_plate(facts: PlateFacts, plate: str, by: str) -> PlateColouring:
         elif well in facts.failed_wells and well not in facts.n_cells:
             shown[well[1]] = WellLook(mark="failed")
         else:
-            look = looks.get(well, WellLook(mark="unknown"))
+            look = looks.get(well, WellLook(mark="unknown" if by else ""))
             shown[well[1]] = WellLook(look.colour, "failed") if well in facts.failed_wells else look
     marks: Counter[Mark] = Counter(look.mark for look in shown.values() if look.mark)
     words: dict[Mark, str] = {"tie": "tie", "unknown": _no_value(by), "failed": "failed", "missing": "not imaged"}

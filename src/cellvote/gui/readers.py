@@ -98,12 +98,12 @@ def read_plate_folder(path: str | Sequence[str]) -> list[LayerData]:
     from cellvote.plates.layouts import read_plate
 
     plate = LazyPlate(read_plate(_single(path) or ""))
+    mark = {"role": "plate", "images": str(_single(path)), "names": plate.names}
     layers: list[LayerData] = []
     for channel, colour in plate.channel_colours:
         data, first = plate.stack(channel)
         options = image_options(channel, colour, limits([thinned(first[None])[0]]))
-        options |= {"axis_labels": plate.axes, "metadata": {MARK: {"role": "plate", "images": str(_single(path))}}}
-        layers.append((data, options, "image"))
+        layers.append((data, options | {"axis_labels": plate.axes, "metadata": {MARK: mark}}, "image"))
     offer_plate_dock()
     return layers
 

@@ -61,6 +61,8 @@ class Session:
         self.runner.progressed.connect(self._on_step_progressed)
         self.runner.finished.connect(self._on_step_finished)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
+        viewer.dims.events.current_step.connect(self._name_what_is_shown)
+        self._name_what_is_shown()
 
     @property
     def idle(self) -> bool:
@@ -79,11 +81,23 @@ class Session:
         self._opening.ask(partial(_open_study, Path(path), key))
 
     def _on_layer_inserted(self, event: Any) -> None:
-        """Follow a study whose layers a reader puts into the viewer."""
+        """Follow a study, or a plate folder, whose layers a reader puts into the viewer."""
+        self._name_what_is_shown()
         path = mark_of(event.value).get("study", "")
         shown = self.state.study
         if path and (shown is None or str(shown.path) != path) and not self._opening.busy:
             self.open_study(path)
+
+    def _name_what_is_shown(self) -> None:
+        """Write on the canvas which field of a plate folder the sliders are at; it is no study yet."""
+        viewer = self.layers.viewer
+        if viewer is None or self.state.study is not None:
+            return
+        layer = next((layer for layer in self.layers.ours() if "names" in mark_of(layer)), None)
+        if layer is not None:
+            names = mark_of(layer)["names"]
+            at = viewer.dims.current_step[-layer.ndim :][: names.ndim]
+            self.text.show(str(names[tuple(at)]))
 
     def _on_study_opened(self, opened: tuple[Study, FieldKey | None] | CellVoteError) -> None:
         if isinstance(opened, CellVoteError):

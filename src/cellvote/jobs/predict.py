@@ -65,6 +65,7 @@ def predict_study(
     """
     classifier = model if isinstance(model, Classifier) else find_classifier(study, model)
     cancel = cancel or CancelToken()
+    predictions_name = prediction_name(study, classifier)
     name = study.one_segmentation(segmentation)
     cells = study.read_cells(name).reset_index(names="row")
     if cells.empty:
@@ -81,7 +82,6 @@ def predict_study(
     table["probability"] = said.max(axis=1)
     for i, class_name in enumerate(classes):
         table[f"{PREFIX}{class_name}"] = said[:, i]
-    folder = study.predictions_folder(classifier.info.name)
     note = {
         "classifier": classifier.folder.as_posix(),
         "weights_checksum": file_checksum(classifier.weights_path),
@@ -90,11 +90,52 @@ def predict_study(
         "class_column": classifier.info.class_column,
         "cells_checksum": file_checksum(study.cells_path(name)),
     }
-    write_table(folder / "cells.parquet", table)
-    write_json(folder / "predictions.json", note)
-    for level in LEVELS:
-        vote_study(study, classifier.info.name, level, vote_settings)
+    write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
+    _write_votes(study, predictions_name, table, note, vote_settings or VoteSettings())
     return table
+
+
+def prediction_name(study: Study, classifier: Classifier) -> str:
+    """Name the predictions of a classifier in a study: after its folder.
+
+    Raises
+    ------
+    ClassifierError
+        Where it comes from elsewhere, and the study has trained another one of this name.
+    """
+    name = classifier.folder.name
+    if name in study.models and classifier.folder.resolve() != study.model_folder(name).resolve():
+        raise ClassifierError(
+            f"{classifier.folder}: this study has trained another classifier called {name!r}. Copy the folder under "
+            "another name, and predict with the copy."
+        )
+    return name
+
+
+def name_of(study: Study, model: str) -> str:
+    """Name the predictions of a model that is given by its name or by the path of its folder."""
+    return model if model in study.predictions else prediction_name(study, find_classifier(study, model))
+
+
+def read_note(study: Study, model: str) -> dict[str, Any]:
+    """Read what stands beside the predictions of a model: classifier, segmentation, how votes were counted.
+
+    Raises
+    ------
+    PredictionsError
+        Where it has not predicted this study, or the cells were measured anew since.
+    """
+    name = name_of(study, model)
+    path = study.predictions_folder(name) / "predictions.json"
+    if not path.exists():
+        raise PredictionsError(f"{model!r} has not predicted this study. Run: cellvote predict {study.path} {model}")
+    note: dict[str, Any] = read_json(path)
+    cells = study.cells_path(note["segmentation"])
+    if not cells.exists() or file_checksum(cells) != note["cells_checksum"]:
+        raise PredictionsError(
+            f"the cells were measured anew since {model!r} predicted them. Run: cellvote predict {study.path} {model}"
+        )
+    return note
 
 
 def read_predictions(study: Study, model: str) -> pd.DataFrame:
@@ -105,42 +146,61 @@ def read_predictions(study: Study, model: str) -> pd.DataFrame:
     PredictionsError
         Where it has not predicted this study, or the cells were measured anew since.
     """
-    name = model if model in study.predictions else find_classifier(study, model).info.name
-    folder = study.predictions_folder(name)
-    if not (folder / "predictions.json").exists():
-        raise PredictionsError(f"{model!r} has not predicted this study. Run: cellvote predict {study.path} {model}")
-    note = read_json(folder / "predictions.json")
-    cells = study.cells_path(note["segmentation"])
-    if not cells.exists() or file_checksum(cells) != note["cells_checksum"]:
-        raise PredictionsError(
-            f"the cells were measured anew since {model!r} predicted them. Run: cellvote predict {study.path} {model}"
-        )
-    return read_table(folder / "cells.parquet")
+    name = name_of(study, model)
+    read_note(study, model)
+    return read_table(study.predictions_folder(name) / "cells.parquet")
+
+
+def read_vote_settings(study: Study, model: str) -> VoteSettings:
+    """Read how the votes on disk were counted."""
+    return VoteSettings.model_validate(read_note(study, model).get("vote", {}))
 
 
 def vote_study(study: Study, model: str, level: str = "well", settings: VoteSettings | None = None) -> pd.DataFrame:
-    """Let the cells vote by ``field``, ``well``, ``treatment`` or a plate-map column, and keep the result.
+    """Let the cells vote by ``field``, ``well``, ``treatment`` or a plate-map column.
+
+    Parameters
+    ----------
+    settings
+        Those of the last vote where they are not given. Other ones are kept, and all votes on disk counted anew:
+        fields, wells and treatments never stand side by side counted in different ways.
 
     Raises
     ------
     SettingsError
         Where there is no such level or column.
     """
-    predictions = read_predictions(study, model)
-    name = model if model in study.predictions else find_classifier(study, model).info.name
+    name = name_of(study, model)
+    note = read_note(study, model)
+    predictions = read_table(study.predictions_folder(name) / "cells.parquet")
+    stored = VoteSettings.model_validate(note.get("vote", {}))
+    settings = settings or stored
+    votes = _vote_by(study, predictions, level, settings)
+    if settings != stored:
+        _write_votes(study, name, predictions, note, settings)
+    return votes
+
+
+def _vote_by(study: Study, predictions: pd.DataFrame, level: str, settings: VoteSettings) -> pd.DataFrame:
+    by = LEVELS.get(level)
     if level == "treatment":
         predictions = predictions.merge(study.treatments, on=["plate", "well"], how="inner")
-    by = LEVELS.get(level)
     if by is None:
         column = find_column(study.plate_map, level)
         if column in predictions:
             raise SettingsError(f"--by {level}: use field, well or treatment, or another column of the plate map.")
         predictions = predictions.merge(study.plate_map[["plate", "well", column]], on=["plate", "well"])
         by = [column]
-    votes = vote(predictions, by, settings)
-    if level in LEVELS:
-        write_table(study.predictions_folder(name) / f"{level}s.parquet", votes)
-    return votes
+    return vote(predictions, by, settings)
+
+
+def _write_votes(
+    study: Study, name: str, predictions: pd.DataFrame, note: dict[str, Any], settings: VoteSettings
+) -> None:
+    folder = study.predictions_folder(name)
+    for level in LEVELS:
+        write_table(folder / f"{level}s.parquet", _vote_by(study, predictions, level, settings))
+    write_json(folder / "predictions.json", {**note, "vote": settings.model_dump(mode="json")})
 
 
 def evaluate_study(
@@ -155,6 +215,8 @@ def evaluate_study(
     ----------
     classes
         Plate-map column with the truth; the one that it was trained on where it is not given.
+    settings
+        How cells vote; as the votes on disk were counted where they are not given.
     """
     classifier = find_classifier(study, model)
     info = classifier.info
@@ -162,7 +224,7 @@ def evaluate_study(
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
     own = truth.merge(classifier.split[["plate", "well"]].drop_duplicates(), on=["plate", "well"])
     table = predictions.merge(truth, on=["plate", "well"], how="inner")
-    at_home = classifier.folder == study.model_folder(info.name)
+    at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
     notes = []
     if at_home:
         table = table.merge(own[["plate", "well"]], on=["plate", "well"])
@@ -177,6 +239,7 @@ def evaluate_study(
             f"no well has a known class that the classifier was not trained on. Its classes are "
             f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
         )
+    settings = settings or read_vote_settings(study, model)
     result = evaluate_predictions(table, treatments=study.treatments, settings=settings)
     return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
 
@@ -189,8 +252,7 @@ def _report(
         baselines = metrics["baselines"]
         notes = [*notes, *position_warning(result, baselines)]
     else:
-        truths = np.array(result["well"]["confusion"]).sum(axis=1) + np.array(result["well"]["abstained"])
-        baselines["majority"] = {"well": {"accuracy": float(truths.max() / truths.sum()), "n": int(truths.sum())}}
+        baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
         notes.append("baselines of position and measurements: only where the classifier was trained.")
     notes.append("conformal: not calibrated.")
     return {
@@ -202,6 +264,13 @@ def _report(
         "conformal": None,
         "notes": [*notes, *result["notes"]],
     }
+
+
+def _commonest(scored: dict[str, Any]) -> dict[str, Any]:
+    """Say how often one is right by always naming the commonest class."""
+    truths = np.array(scored["confusion"]).sum(axis=1) + np.array(scored["abstained"])
+    share = float(truths.max() / truths.sum())
+    return {"accuracy": share, "balanced_accuracy": 1 / int((truths > 0).sum()), "n": int(truths.sum())}
 
 
 def position_warning(result: dict[str, Any], baselines: dict[str, Any]) -> list[str]:

@@ -6,13 +6,12 @@ from typing import Any
 import pandas as pd
 
 from cellvote.errors import PredictionsError
-from cellvote.jobs.predict import evaluate_study, find_classifier, position_warning, read_predictions
+from cellvote.jobs.predict import evaluate_study, find_classifier, position_warning, read_note, read_predictions
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, ClassifierInfo
 from cellvote.reporting.dose_response import DoseResponse, dose_response, positive_class
 from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
-from cellvote.study.atomic import read_json
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.voting.vote import VoteSettings, vote
 
@@ -57,7 +56,7 @@ class ReportContents:
     @property
     def model(self) -> str:
         """The name under which the predictions are kept."""
-        return self.info.name
+        return self.classifier.folder.name
 
     @property
     def segmentation(self) -> str:
@@ -133,11 +132,11 @@ def collect_contents(
     ClassifierError
         Where there is no such classifier.
     """
-    settings = settings or VoteSettings()
+    note = read_note(study, model)
+    settings = settings or VoteSettings.model_validate(note.get("vote", {}))
     predictions = read_predictions(study, model)
     classifier = find_classifier(study, model)
     info = classifier.info
-    note = read_json(study.predictions_folder(info.name) / "predictions.json")
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
     votes = vote(predictions, ("plate", "well"), settings)
     wells = well_table(study.plate_map, votes, truth, _training_wells(study, classifier, predictions))

@@ -114,7 +114,8 @@ class PlateDock(Dock):
         self.problem = text_label("")
         self.problem.setStyleSheet("color: #ff8a80;")
         self.problem.hide()
-        for widget in (self.plate_row, row(self.masks_row, self.model_row), row("Colour by", self.colour_box)):
+        self.colour_row = row("Colour by", self.colour_box)
+        for widget in (self.plate_row, row(self.masks_row, self.model_row), self.colour_row):
             layout.addWidget(widget)
         layout.addWidget(self.problem)
         layout.addWidget(self.view, 100)
@@ -223,6 +224,7 @@ class PlateDock(Dock):
         chosen_before = self._colour_by in choices
         self._colour_by = self._colour_by if chosen_before else next(iter(choices), "")
         fill_combo(self.colour_box, list(choices.items()), self._colour_by)
+        self.colour_row.setVisible(bool(choices))
         self._paint()
 
     def colour_by(self, key: str) -> None:
