@@ -28,6 +28,7 @@ os.environ.update(
     MPLBACKEND="agg",  # a figure outside a dock never opens a window
     NAPARI_CONFIG=str(Path(_SETTINGS.name, "napari.yaml")),  # never the user's own settings
     NAPARI_STRICT_QT="1",  # a widget left behind fails its test
+    OMP_NUM_THREADS="1",  # torch: on busy cores, threads that wait for each other take a hundred times as long
     QT_API="pyqt6",
 )
 

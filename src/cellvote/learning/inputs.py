@@ -34,7 +34,7 @@ class Inputs(BaseModel, frozen=True):
     columns: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     size_px: int | None = None
-    scale: Literal["none", "plate"] = "none"
+    scale: Literal["plate", "none"] = "none"
 
 
 def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
@@ -59,18 +59,21 @@ def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
         )
     table = cells[list(inputs.columns)].to_numpy(np.float64, copy=True)
     if inputs.scale == "plate":
-        bright = np.flatnonzero([name.startswith("intensity_") for name in inputs.columns])
+        bright = np.flatnonzero([name.endswith(tuple(f"_{c}" for c in inputs.channels)) for name in inputs.columns])
         for plate in sorted(cells["plate"].unique()):
             rows = np.flatnonzero(cells["plate"] == plate)
-            table[np.ix_(rows, bright)] = _robust_z(table[np.ix_(rows, bright)])
+            table[np.ix_(rows, bright)] = _scaled(table[np.ix_(rows, bright)])
     table[~np.isfinite(table)] = np.nan
     return table.astype(np.float32)
 
 
-def _robust_z(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    median = np.nanmedian(values, axis=0)
-    spread = 1.4826 * np.nanmedian(np.abs(values - median), axis=0)
-    return np.asarray((values - median) / np.where(spread > 0, spread, 1.0))
+def _scaled(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scale each column so that the dimmest cells of the plate are 0 and the brightest 1.
+
+    The ends of a distribution change less than its middle when plates hold different mixes of wells.
+    """
+    low, high = np.nanpercentile(values, [1, 99], axis=0)
+    return np.asarray((values - low) / np.where(high > low, high - low, 1.0))
 
 
 def _channels_of(cells: pd.DataFrame) -> list[str]:

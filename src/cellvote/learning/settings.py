@@ -39,11 +39,11 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid"):
     exclude_border: bool = Field(
         False, title="Leave out border cells", description="Do not train on cells that the image border cuts"
     )
-    scale: Literal["none", "plate"] = Field(
-        "none",
+    scale: Literal["plate", "none"] = Field(
+        "plate",
         title="Intensity scale",
-        description="none: grey values as they are; plate: relative to all cells of the same plate, for plates that "
-        "differ in brightness but hold a similar mix of wells",
+        description="plate: between the dimmest and the brightest cells of the same plate, so that plates may differ "
+        "in exposure, but should hold a similar mix of wells; none: grey values as they are",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same classifier")
     n_trees: int = Field(200, ge=10, le=5000, title="Trees", json_schema_extra=_FOREST)

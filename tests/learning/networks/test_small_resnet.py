@@ -1,0 +1,30 @@
+"""The default network: what it takes and gives, for any number of channels."""
+
+import pytest
+import torch
+
+from cellvote.learning.architectures import build_architecture
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("size_px", [16, 33, 64])
+def test_crops_become_a_score_for_each_class(channels: int, size_px: int) -> None:
+    network = build_architecture("small-resnet", channels=channels, size_px=size_px, n_classes=4)
+    scores = network(torch.zeros(2, channels, size_px, size_px))
+    assert scores.shape == (2, 4)
+    assert scores.isfinite().all()
+
+
+def test_its_weights_are_as_many_as_those_of_classifiers_on_disk() -> None:
+    network = build_architecture("small-resnet", channels=3, size_px=32, n_classes=4)
+    assert sum(weight.numel() for weight in network.parameters()) == 173_692
+    assert len(network.state_dict()) == 56
+
+
+def test_the_weights_come_from_the_seed_alone() -> None:
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        network = build_architecture("small-resnet", channels=1, size_px=16, n_classes=2)
+        drawn.append(network.state_dict())
+    assert all(torch.equal(weight, drawn[1][name]) for name, weight in drawn[0].items())

@@ -1,0 +1,122 @@
+"""Forests and logistic regression, and files that nobody should trust."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import FunctionTransformer
+
+from cellvote.errors import ClassifierError
+from cellvote.learning.classic import ClassicModel, fit_forest, fit_logistic, read_models, write_models
+
+RANDOM = np.random.default_rng(0)
+CODES = np.arange(60) % 3
+FEATURES = (RANDOM.normal(size=(60, 4)) + 2 * CODES[:, None] * [1, 0, -1, 0]).astype(np.float32)
+FEATURES[::9, 3] = np.nan
+EMPTY_COLUMN = np.where(np.arange(4) == 1, np.nan, FEATURES).astype(np.float32)
+
+FITS: dict[str, Callable[..., ClassicModel]] = {
+    "forest": lambda features: fit_forest(features, CODES, 10, 0, 1),
+    "logistic": lambda features: fit_logistic(features, CODES, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def forest_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("forest") / "model.skops"
+    write_models(path, [FITS["forest"](FEATURES)])
+    return path
+
+
+@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("features", [FEATURES, EMPTY_COLUMN], ids=["gaps", "an empty column"])
+def test_a_model_learns_with_gaps_and_empty_columns(name: str, features: np.ndarray) -> None:
+    said = FITS[name](features).predict_proba(features)
+    assert said.shape == (60, 3)
+    assert (said.argmax(axis=1) == CODES).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_models_come_back_from_disk_with_the_same_probabilities(tmp_path: Path, name: str) -> None:
+    models = [FITS[name](FEATURES), FITS[name](EMPTY_COLUMN)]
+    write_models(tmp_path / "model.skops", models)
+    again = read_models(tmp_path / "model.skops")
+    for one, same in zip(models, again, strict=True):
+        assert np.array_equal(one.predict_proba(FEATURES), same.predict_proba(FEATURES))
+        assert same.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_same_cells_give_the_same_classifier(tmp_path: Path, name: str) -> None:
+    for file in ("a", "b"):
+        write_models(tmp_path / file, [FITS[name](FEATURES)])
+    a, b = (read_models(tmp_path / file)[0].predict_proba(FEATURES) for file in ("a", "b"))
+    assert np.array_equal(a, b)
+
+
+def test_a_forest_says_the_same_bytes_with_any_number_of_threads() -> None:
+    features = RANDOM.normal(size=(5000, 4)).astype(np.float32)
+    one, many = (fit_forest(FEATURES, CODES, 100, 0, jobs) for jobs in (1, 4))
+    expected = one.predict_proba(features).tobytes()
+    assert {many.predict_proba(features).tobytes() for _ in range(5)} == {expected}
+
+
+class Foreign:
+    """What no classifier of ours is made of."""
+
+    def predict_proba(self, features: Any) -> Any:
+        return features
+
+
+@pytest.mark.parametrize("content", [Foreign(), FunctionTransformer(os.getcwd)], ids=["a class", "a function"])
+def test_a_file_with_foreign_types_is_refused_before_it_is_opened(tmp_path: Path, content: object) -> None:
+    skops.io.dump([content], tmp_path / "model.skops")
+    with pytest.raises(ClassifierError, match="holds types that could run code"):
+        read_models(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1, 2], "text"], ids=["a dict", "numbers", "text"])
+def test_a_file_without_classifiers_is_refused(tmp_path: Path, content: object) -> None:
+    skops.io.dump(content, tmp_path / "model.skops")
+    with pytest.raises(ClassifierError, match="does not hold classifiers"):
+        read_models(tmp_path / "model.skops")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match=r"gone\.skops: cannot be opened"):
+        read_models(tmp_path / "gone.skops")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip file", b"\x80\x04\x95"])
+def test_what_is_no_skops_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.skops").write_bytes(content)
+    with pytest.raises(ClassifierError, match="is damaged"):
+        read_models(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99, 0.9999])
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, forest_path: Path, share: float) -> None:
+    whole = forest_path.read_bytes()
+    (tmp_path / "model.skops").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ClassifierError, match="is damaged"):
+        read_models(tmp_path / "model.skops")
+
+
+@settings(max_examples=40)
+@given(st.floats(0, 1, exclude_max=True), st.integers(1, 255))
+def test_a_file_with_a_flipped_byte_is_a_classifier_or_refused(forest_path: Path, place: float, bits: int) -> None:
+    content = bytearray(forest_path.read_bytes())
+    content[int(place * len(content))] ^= bits
+    path = forest_path.with_name("flipped.skops")
+    path.write_bytes(content)
+    try:
+        models = read_models(path)
+    except ClassifierError:
+        return
+    assert models[0].predict_proba(FEATURES).shape == (60, 3)
