@@ -108,7 +108,7 @@ def field_keys(table: pd.DataFrame) -> list[FieldKey]:
 def plane_table(rows: Sequence[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     """Make an image-plane table: fill what is missing with one plate, field 1, first z and time, sort."""
     table = pd.DataFrame(rows)
-    defaults = {"plate": "plate", "field": 1, "channel": 0, "z": 1, "timepoint": 1, "page": 0}
+    defaults: dict[str, str | int] = {"plate": "plate", "field": 1, "channel": 0, "z": 1, "timepoint": 1, "page": 0}
     for column, value in defaults.items():
         if column not in table:
             table[column] = value

@@ -48,7 +48,7 @@ def read_plate_map(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     table = _read_text_table(path)
     wells = _wells(table, path)
-    table = table.assign(well=wells).drop(columns=[c for c in table if _plain(c) in _WELL_NAMES and c != "well"])
+    table = table.assign(well=wells).drop(columns=[c for c in map(str, table) if _plain(c) in _WELL_NAMES and c != "well"])
     plate = _find(table, _PLATE_NAMES)
     if plate is not None and plate != "plate":
         table = table.rename(columns={plate: "plate"})

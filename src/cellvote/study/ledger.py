@@ -66,7 +66,8 @@ class Ledger:
         self._journal: IO[str] | None = None
         self.records: dict[FieldKey, FieldRecord] = {}
         if path.exists():
-            self._take(FieldRecord(**row) for row in read_table(path).to_dict("records"))  # type: ignore[misc]
+            rows = read_table(path).to_dict("records")
+            self._take(FieldRecord(**{str(name): value for name, value in row.items()}) for row in rows)
         if self._journal_path.exists():
             self._take(_read_journal(self._journal_path))
 

@@ -44,7 +44,7 @@ def evaluate_predictions(
     classes = tuple(columns)
     truth = codes_of(predictions["truth"], classes)
     probabilities = predictions[list(columns.values())].to_numpy(float)
-    wells = predictions.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.int64)
+    wells = np.asarray(predictions.groupby(["plate", "well"], sort=True).ngroup(), np.int64)
     result: dict[str, Any] = {"classes": list(classes)}
     result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), wells)
     notes: list[str] = []
@@ -78,7 +78,7 @@ def _level(
     votes = vote(table, by, settings)
     truth, said = codes_of(truths["first"], classes), codes_of(votes["class"], classes)
     if level == "field":
-        clusters = votes.groupby(["plate", "well"], sort=True).ngroup().to_numpy(np.int64)
+        clusters = np.asarray(votes.groupby(["plate", "well"], sort=True).ngroup(), np.int64)
     else:
         clusters = np.arange(len(votes), dtype=np.int64)
     note = f"{level}: only {len(votes)}; no interval can be had." if len(np.unique(clusters)) < 3 else ""

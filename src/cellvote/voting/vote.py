@@ -116,7 +116,7 @@ def _ballots(probabilities: npt.NDArray[np.float64], method: str) -> npt.NDArray
     if method == "mean-probability":
         return probabilities
     top = probabilities == probabilities.max(axis=1, keepdims=True)
-    return top / top.sum(axis=1, keepdims=True)  # a cell that cannot decide splits its vote
+    return np.asarray(top / top.sum(axis=1, keepdims=True))  # a cell that cannot decide splits its vote
 
 
 def _count(groups: pd.DataFrame, ballots: npt.NDArray[np.float64], classes: list[str], min_cells: int) -> pd.DataFrame:
