@@ -20,12 +20,9 @@ class InProcessExecutor(Executor):
     """Runs each call at once, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call, and return its finished future."""
+        """Run the call, and return its finished future; what the call raises is raised here."""
         future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - the future raises it again where it is read
-            future.set_exception(error)
+        future.set_result(fn(*args, **kwargs))
         return future
 
 

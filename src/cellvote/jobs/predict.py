@@ -8,7 +8,7 @@ import pandas as pd
 
 from cellvote.errors import ClassifierError, PredictionsError, SettingsError
 from cellvote.jobs.crops import cut_study_crops
-from cellvote.jobs.probabilities import cell_probabilities, image_hashes
+from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, load_classifier
 from cellvote.learning.inputs import channel_rows
@@ -66,6 +66,7 @@ def predict_study(
     classifier = model if isinstance(model, Classifier) else find_classifier(study, model)
     cancel = cancel or CancelToken()
     predictions_name = prediction_name(study, classifier)
+    check_device(device, classifier.info.inputs)
     name = study.one_segmentation(segmentation)
     cells = study.read_cells(name).reset_index(names="row")
     if cells.empty:

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cellvote.errors import DeviceError
 from cellvote.learning.classifier import Classifier, Probabilities
-from cellvote.learning.inputs import channel_rows, feature_matrix
+from cellvote.learning.inputs import Inputs, channel_rows, feature_matrix
 from cellvote.learning.predicting import classic_probabilities, load_classic, network_probabilities
 from cellvote.plates.acquisition import FIELD
 from cellvote.progress import CancelToken, Report
@@ -71,6 +72,22 @@ def cell_probabilities(
         report=report,
         cancel=cancel,
     )
+
+
+def check_device(device: str, inputs: Inputs) -> None:
+    """See that the device asked for is there and will be used, before anything is written.
+
+    Raises
+    ------
+    DeviceError
+        Where it is not there, or classifiers on measurements cannot use it.
+    """
+    if inputs.kind == "crops":
+        from cellvote.learning.networks.device import choose_device
+
+        choose_device(device)
+    elif device not in {"auto", "cpu"}:
+        raise DeviceError(f"classifiers on measurements run on the CPU, not on {device!r}: leave the device out.")
 
 
 def image_hashes(study: Study, segmentation: str) -> pd.DataFrame:

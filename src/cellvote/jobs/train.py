@@ -12,7 +12,7 @@ import pandas as pd
 from cellvote.errors import ClassesError, StudyError
 from cellvote.jobs.crops import cut_study_crops
 from cellvote.jobs.executors import default_workers
-from cellvote.jobs.probabilities import cell_probabilities, image_hashes, limits_by_plate
+from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes, limits_by_plate
 from cellvote.learning.architectures import NETWORK_BUILDERS
 from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
 from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes
@@ -154,6 +154,8 @@ def train_study(
         Where the classes cannot be told apart honestly.
     StudyError
         Where a classifier of this name was made with other settings or cells.
+    DeviceError
+        Where the device asked for is not there, or the architecture cannot use it.
     CancelledError
         Where it was cancelled; run again to go on.
     """
@@ -162,35 +164,15 @@ def train_study(
     plan = plan_training(study, classes, chosen)
     name = name or chosen.architecture
     folder = study.model_folder(name)
+    check_device(device, plan.inputs)
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
     if plan.inputs.size_px is not None:
+        size_px, segmentation = plan.inputs.size_px, plan.segmentation
         cut_study_crops(
-            study,
-            plan.segmentation,
-            plan.inputs.size_px,
-            workers=workers,
-            scheduler=scheduler,
-            report=report,
-            cancel=cancel,
+            study, segmentation, size_px, workers=workers, scheduler=scheduler, report=report, cancel=cancel
         )
-    history = History(folder / "history.csv")
-    limits: tuple[Any, ...] = ()
-    if plan.inputs.kind == "crops":
-        limits = _fit_networks(study, plan, folder, device, history, report, cancel)
-    else:
-        features = feature_matrix(plan.cells, plan.inputs)
-        jobs = workers or default_workers()
-        train_classic(
-            plan.training_cells(),
-            features,
-            chosen,
-            folder,
-            jobs=jobs,
-            history=history,
-            report=report,
-            cancel=cancel,
-        )
+    limits = _fit(study, plan, folder, device, workers or default_workers(), report, cancel)
     write_table(folder / "split.parquet", _split_table(study, plan))
     info = _describe(study, plan, name, limits)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
@@ -229,6 +211,18 @@ def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
 def _data_hash(plan: TrainingPlan) -> str:
     columns = [*FIELD, "label_id", "class_name", "fold", *plan.inputs.columns]
     return training_data_hash(plan.cells[columns])
+
+
+def _fit(
+    study: Study, plan: TrainingPlan, folder: Path, device: str, jobs: int, report: Report, cancel: CancelToken
+) -> tuple[Any, ...]:
+    """Fit the model of each fold; for networks, say what was black and white in each."""
+    history = History(folder / "history.csv")
+    if plan.inputs.kind == "crops":
+        return _fit_networks(study, plan, folder, device, history, report, cancel)
+    features, cells = feature_matrix(plan.cells, plan.inputs), plan.training_cells()
+    train_classic(cells, features, plan.settings, folder, jobs=jobs, history=history, report=report, cancel=cancel)
+    return ()
 
 
 def _fit_networks(
