@@ -28,11 +28,11 @@ def test_napari_finds_the_plugin_by_its_name() -> None:
     assert PluginManifest.from_distribution("cellvote").display_name == "CellVote"
 
 
-def test_napari_draws_an_image_and_opens_every_dock(make_napari_viewer, manifest: PluginManifest) -> None:
+def test_napari_draws_an_image_and_opens_every_dock(make_napari_viewer, qtbot, manifest: PluginManifest) -> None:
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.eye(64, dtype=np.uint16))
     pixels = viewer.screenshot(canvas_only=True, flash=False)
     assert np.ptp(pixels[..., :3]) > 0, "the canvas is blank: OpenGL does not draw here"
     for widget in manifest.contributions.widgets or []:
         dock, _ = viewer.window.add_plugin_dock_widget("cellvote", widget.display_name)
-        assert dock.isVisible(), widget.display_name
+        qtbot.waitUntil(dock.isVisible)

@@ -12,9 +12,11 @@ import pandas as pd
 from cellvote.errors import CellVoteError, PredictionsError
 from cellvote.learning.classes import truth_of_wells
 from cellvote.plates.acquisition import FIELD, FieldKey
+from cellvote.settings import validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table
 from cellvote.study.ledger import Ledger
+from cellvote.voting.vote import VoteSettings
 
 Well = tuple[str, str]
 """Plate and well."""
@@ -43,6 +45,8 @@ class Predicted:
         One row per cell, as `cellvote predict` writes them.
     truth
         The class of each well where the plate map knows it.
+    vote_settings
+        How the votes were counted.
     """
 
     model: str
@@ -53,6 +57,7 @@ class Predicted:
     wells: dict[Well, Vote]
     fields: dict[FieldKey, Vote]
     truth: dict[Well, str]
+    vote_settings: VoteSettings = field(default_factory=VoteSettings)
 
     @cached_property
     def _rows(self) -> dict[Any, Any]:
@@ -170,6 +175,7 @@ def read_predicted(study: Study, model: str) -> Predicted:
             for r in _rows(folder / "fields.parquet")
         },
         truth={(r["plate"], r["well"]): r["truth"] for r in truth.to_dict("records")},
+        vote_settings=validated(VoteSettings, note.get("vote", {})),
     )
 
 

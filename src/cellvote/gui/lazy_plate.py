@@ -1,5 +1,6 @@
 """A plate folder as lazy stacks, one per channel: a slider walks through the wells, pixels are read as they come."""
 
+import contextlib
 from functools import cached_property
 from typing import Any, Final
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from cellvote.errors import ImageReadError
 from cellvote.gui.colours import channel_colours
+from cellvote.gui.contrast import spread, thinned
 from cellvote.gui.vote_text import field_name
 from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey
 from cellvote.plates.pixels import Pixels, read_field
 
 _YX: Final = ("y", "x")
+_N_SAMPLE: Final = 4
 
 
 class LazyPlate:
@@ -29,6 +32,7 @@ class LazyPlate:
 
     def __init__(self, acquisition: Acquisition) -> None:
         self.acquisition = acquisition
+        self._firsts: dict[str, Pixels] = {}
 
     @cached_property
     def grid(self) -> np.ndarray:
@@ -80,17 +84,36 @@ class LazyPlate:
         of_channel = planes[planes["channel"] == index].assign(channel=0)
         return read_field(self.acquisition.source, of_channel, [channel], key)[0]
 
-    def stack(self, channel: str) -> tuple[da.Array, Pixels]:
-        """Give a channel as one lazy array, and its first image, which is read for size and contrast.
+    def sample(self, channel: str) -> list[Pixels]:
+        """Read a channel of a few images spread over the plate, thinned, to know how bright it is.
+
+        Raises
+        ------
+        ImageReadError
+            Where the first image cannot be read; others are passed over.
+        """
+        planes = [thinned(self._first(channel)[None])[0]]
+        for key in spread(list(self.grid.flat), _N_SAMPLE)[1:]:
+            with contextlib.suppress(ImageReadError):
+                planes.append(thinned(self.read(key, channel)[None])[0])
+        return planes
+
+    def _first(self, channel: str) -> Pixels:
+        if channel not in self._firsts:
+            self._firsts[channel] = self.read(self.grid.flat[0], channel)
+        return self._firsts[channel]
+
+    def stack(self, channel: str) -> da.Array:
+        """Give a channel as one lazy array, of the size and dtype of its first image.
 
         Raises
         ------
         ImageReadError
             Where the first image cannot be read.
         """
-        first = self.read(self.grid.flat[0], channel)
+        first = self._first(channel)
         chunks = (*((1,) * n for n in self.grid.shape), *((n,) for n in first.shape))
-        lazy = da.map_blocks(  # type: ignore[no-untyped-call]
+        return da.map_blocks(  # type: ignore[no-untyped-call]
             self._read_block,
             chunks=tuple(chunks),
             dtype=first.dtype,
@@ -98,7 +121,6 @@ class LazyPlate:
             channel=channel,
             shape=first.shape,
         )
-        return lazy, first
 
     def _read_block(self, *, channel: str, shape: tuple[int, int], block_id: tuple[int, ...]) -> Pixels:
         key = self.grid[block_id[:-2]]

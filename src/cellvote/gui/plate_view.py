@@ -1,7 +1,7 @@
 """The plate as a picture: 6 to 1536 wells, painted; hover for facts, click or arrow keys to choose."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -24,13 +24,13 @@ from cellvote.plates.wells import row_letters, well_name, well_position
 _ROUND_ROWS: Final = 8
 """Up to 96 wells are round, as in reality; plates with more wells have square ones."""
 
-_MOVES: Final = {
+_MOVES: Final[dict[Any, tuple[int, int]]] = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0),
     Qt.Key.Key_Down: (1, 0),
 }
-_FIELD_STEPS: Final = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
+_FIELD_STEPS: Final[dict[Any, int]] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 _FAILED: Final = QColor("#ff6b5e")
 _DARK: Final = QColor(20, 22, 26)
 

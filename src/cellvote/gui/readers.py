@@ -101,8 +101,8 @@ def read_plate_folder(path: str | Sequence[str]) -> list[LayerData]:
     mark = {"role": "plate", "images": str(_single(path)), "names": plate.names}
     layers: list[LayerData] = []
     for channel, colour in plate.channel_colours:
-        data, first = plate.stack(channel)
-        options = image_options(channel, colour, limits([thinned(first[None])[0]]))
+        data = plate.stack(channel)
+        options = image_options(channel, colour, limits(plate.sample(channel)))
         layers.append((data, options | {"axis_labels": plate.axes, "metadata": {MARK: mark}}, "image"))
     offer_plate_dock()
     return layers

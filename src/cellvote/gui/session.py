@@ -139,7 +139,8 @@ class Session:
         """Let the plate fill while fields are segmented."""
         del progress
         state, now = self.state, time.monotonic()
-        if step.segmentation and state.study and state.facts and now - self._counted_at > _COUNT_EVERY_S:
+        late = now - self._counted_at > _COUNT_EVERY_S
+        if late and step.segmentation and state.study and state.facts and step.writes_into(state.study):
             self._counted_at = now
             self._facts.ask(partial(_counted, state.study, state.facts, step.segmentation))
 
@@ -214,9 +215,13 @@ class Session:
     def _detach(self) -> None:
         self._n_docks -= 1
         if self._n_docks == 0:
-            self.runner.stop()
-            for one in (self._opening, self._facts, self._field, self._contrast):
-                one.forget()
+            self.close()
+
+    def close(self) -> None:
+        """Stop what runs, and forget what is being read; asking for something begins anew."""
+        self.runner.stop()
+        for one in (self._opening, self._facts, self._field, self._contrast):
+            one.forget()
 
 
 def _open_study(path: Path, key: FieldKey | None) -> tuple[Study, FieldKey | None]:

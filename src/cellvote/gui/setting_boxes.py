@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from math import floor, log10
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
@@ -14,32 +13,9 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QLis
 
 AUTOMATIC: Final = "automatic"
 
-
-class SettingBox(Protocol):
-    """What every input offers, over one value; each is a Qt widget too."""
-
-    changed: Any
-    """Qt signal without arguments: the value was changed, by a person or by `set_value`."""
-
-    def setToolTip(self, text: str) -> None:  # noqa: N802 (Qt's name)
-        """Explain the setting."""
-        ...
-
-    def setAccessibleName(self, text: str) -> None:  # noqa: N802
-        """Name the setting for screen readers."""
-        ...
-
-    def setVisible(self, visible: bool) -> None:  # noqa: N802
-        """Show or hide it."""
-        ...
-
-    def value(self) -> Any:
-        """The value; None where it is left automatic."""
-        ...
-
-    def set_value(self, value: Any) -> None:
-        """Show a value."""
-        ...
+_DECIMALS: Final = 8
+_NEXT_TO: Final = 1e-7
+"""How near a real number may come to a bound that is not allowed itself."""
 
 
 def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) -> "SettingBox":
@@ -83,7 +59,7 @@ class NumberBox(QDoubleSpinBox):
         self._whole, self._optional = whole, optional
         low, high, step = _bounds(field, whole=whole)
         self._least = low
-        self.setDecimals(0 if whole else 8)
+        self.setDecimals(0 if whole else _DECIMALS)
         self.setRange(low - (step if optional else 0), high)
         if whole:
             self.setSingleStep(1)
@@ -147,10 +123,9 @@ class NumberBox(QDoubleSpinBox):
 
 def _bounds(field: FieldInfo, *, whole: bool) -> tuple[float, float, float]:
     """Read the least and largest allowed value, and the step by which an open bound is passed."""
-    limits = {type(bound): bound for bound in field.metadata if isinstance(bound, Ge | Gt | Le | Lt)}
-    given = {kind: float(getattr(limits[kind], kind.__name__.lower())) for kind in (Ge, Gt, Le, Lt) if kind in limits}
-    sizes = [abs(limit) for limit in given.values() if limit]
-    step = 1.0 if whole else 10.0 ** (min(0, floor(log10(min(sizes)))) - 3) if sizes else 1e-6
+    bounds = {type(bound): bound for bound in field.metadata if isinstance(bound, Ge | Gt | Le | Lt)}
+    given = {kind: float(getattr(bound, kind.__name__.lower())) for kind, bound in bounds.items()}
+    step = 1.0 if whole else _NEXT_TO
     low = given.get(Ge, given[Gt] + step if Gt in given else -1e9)
     high = given.get(Le, given[Lt] - step if Lt in given else 1e9)
     return low, high, step
@@ -304,3 +279,7 @@ class ChecklistBox(QListWidget):
             item = self.item(i)
             on = not value or str(item.text()) in value
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+
+SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | ChecklistBox
+"""What every input offers over one value: ``value()``, ``set_value(value)``, and the signal ``changed``."""

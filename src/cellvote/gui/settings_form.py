@@ -74,7 +74,7 @@ class SettingsForm(QWidget):
 
     def _show_rows(self) -> None:
         """Show only the settings that the chosen architecture uses."""
-        chosen = self._boxes["architecture"].value() if "architecture" in self._boxes else ""
+        chosen = str(self._boxes["architecture"].value()) if "architecture" in self._boxes else ""
         for name, box in self._boxes.items():
             shown = not chosen or self._is_used(name, chosen)
             box.setVisible(shown)

@@ -134,10 +134,10 @@ class StepProcess:
         _alive.discard(self)
 
     def _on_output_ready(self) -> None:
-        self._said.answer += bytes(self._process.readAllStandardOutput())
+        self._said.answer += self._process.readAllStandardOutput().data()
 
     def _on_error_ready(self) -> None:
-        self._said.unfinished += bytes(self._process.readAllStandardError())
+        self._said.unfinished += self._process.readAllStandardError().data()
         *lines, rest = self._said.unfinished.split(b"\n")
         self._said.unfinished = bytearray(rest)
         for line in lines:

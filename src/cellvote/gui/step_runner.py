@@ -9,6 +9,7 @@ from psygnal import Signal
 from cellvote.gui.state import State
 from cellvote.gui.step_process import CELLVOTE, StepProcess, StepResult
 from cellvote.progress import Progress
+from cellvote.study import Study
 
 PROGRESS: Final = ("--progress", "json")
 """What makes a command tell its progress as JSON lines."""
@@ -45,6 +46,10 @@ class Step:
     study: str = ""
     writes: bool = True
     command: tuple[str, ...] = CELLVOTE
+
+    def writes_into(self, study: Study | None) -> bool:
+        """Whether it writes into this study: another one may have been opened since it was started."""
+        return self.writes and study is not None and str(study.path) in self.arguments
 
 
 class StepRunner:
@@ -124,7 +129,7 @@ class StepRunner:
         if not goes_on:
             self._waiting.clear()
             self._state.running = ""
-        if self._state.study is not None and step.writes:
+        if step.writes_into(self._state.study):
             self._state.results_written(step.model if wrote else "", step.segmentation if wrote else "")
         self.finished.emit(step, result)
         if goes_on:

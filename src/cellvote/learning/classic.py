@@ -1,5 +1,7 @@
 """Classic models on measurements, kept with skops: no pickle."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,6 +19,18 @@ from cellvote.study.atomic import writing
 
 Features = npt.NDArray[np.float32]
 
+# What skops raises on files that are damaged, or of another version.
+_DAMAGED: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    SyntaxError,
+)
 MAX_MODEL_BYTES: Final = 4 * 2**30
 # What our own models hold beyond what skops trusts by itself; anything else in a file is refused.
 _TRUSTED: Final = ["sklearn.tree._tree.Tree", "numpy.dtype"]
@@ -82,7 +96,7 @@ def read_models(path: Path) -> list[ClassicModel]:
         models: Any = skops.io.load(path, trusted=_TRUSTED)
     except OSError as error:
         raise ClassifierError(f"{path}: cannot be opened ({error.strerror or error}).") from error
-    except (ValueError, LookupError, TypeError, AttributeError, ImportError) as error:
+    except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, ClassifierError):
             raise
         raise ClassifierError(f"{path}: is damaged or of another version ({error}). Train again.") from error

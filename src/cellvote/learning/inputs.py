@@ -62,18 +62,22 @@ def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
         bright = np.flatnonzero([name.endswith(tuple(f"_{c}" for c in inputs.channels)) for name in inputs.columns])
         for plate in sorted(cells["plate"].unique()):
             rows = np.flatnonzero(cells["plate"] == plate)
-            table[np.ix_(rows, bright)] = _scaled(table[np.ix_(rows, bright)])
+            for column in bright:
+                table[rows, column] = _scaled(table[rows, column])
     table[~np.isfinite(table)] = np.nan
     return table.astype(np.float32)
 
 
 def _scaled(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scale each column so that the dimmest cells of the plate are 0 and the brightest 1.
+    """Scale values so that the dimmest cells of the plate are 0 and the brightest 1.
 
     The ends of a distribution change less than its middle when plates hold different mixes of wells.
     """
-    low, high = np.nanpercentile(values, [1, 99], axis=0)
-    return np.asarray((values - low) / np.where(high > low, high - low, 1.0))
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return values
+    low, high = np.percentile(known, [1, 99])
+    return np.asarray((values - low) / (high - low if high > low else 1.0))
 
 
 def _channels_of(cells: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cellvote.errors import ClassifierError
 from cellvote.learning.classic import ClassicModel, fit_forest, fit_logistic, read_models, write_models
 from cellvote.learning.inputs import Features
 from cellvote.learning.settings import TrainSettings
@@ -94,7 +95,7 @@ def train_classic(
         path = folder / "checkpoint" / f"fold-{fold}.skops"
         train = cells.fold != fold
         if path.exists():
-            (model,) = read_models(path)
+            model = _read_checkpoint(path)
         else:
             if settings.architecture == "forest":
                 model = fit_forest(features[train], cells.codes[train], settings.n_trees, settings.seed, jobs)
@@ -108,6 +109,13 @@ def train_classic(
         report(Progress(fold + 1, cells.n_folds, f"fold {fold + 1}", f"{train.sum():,} cells learned"))
     write_models(folder / "model.skops", models)
     return models
+
+
+def _read_checkpoint(path: Path) -> ClassicModel:
+    models = read_models(path)
+    if len(models) != 1:
+        raise ClassifierError(f"{path}: should hold one model, not {len(models)}. Delete it, and train again.")
+    return models[0]
 
 
 def train_networks(

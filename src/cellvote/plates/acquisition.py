@@ -24,6 +24,9 @@ PLANE_COLUMNS: Final = {
 FIELD: Final = ["plate", "well", "field"]
 """The columns that name a field."""
 
+MAX_NUMBER: Final = 10**6
+"""Fields, z-planes and timepoints beyond this are misread names."""
+
 NUCLEAR_DYES: Final = ("dna", "dapi", "hoechst", "draq", "nuc", "h2b", "syto")
 """Parts of channel names that say that nuclei are bright in it."""
 
@@ -110,10 +113,23 @@ def plane_table(rows: Sequence[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     defaults: dict[str, str | int] = {"plate": "plate", "field": 1, "channel": 0, "z": 1, "timepoint": 1, "page": 0}
     for column, value in defaults.items():
-        if column not in table:
-            table[column] = value
+        table[column] = value if column not in table else table[column].where(table[column].notna(), value)
     order = ["plate", "well", "field", "timepoint", "z", "channel"]
     return table[list(PLANE_COLUMNS)].astype(PLANE_COLUMNS).sort_values(order, ignore_index=True)
+
+
+def plane_number(text: str) -> int:
+    """Read the number of a field, z-plane or timepoint.
+
+    Raises
+    ------
+    ValueError
+        Where it is no number, or one beyond any microscope.
+    """
+    number = int(text)
+    if not 0 <= number <= MAX_NUMBER:
+        raise ValueError(f"{text!r} cannot be the number of a field, z-plane or timepoint")
+    return number
 
 
 def safe_relative(name: str) -> str:
@@ -125,7 +141,7 @@ def safe_relative(name: str) -> str:
         Where it is absolute, has a drive, or climbs out with ``..``.
     """
     path = PurePosixPath(name.replace("\\", "/"))
-    if not name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise LayoutError(
             f"the index names the file {name!r}, which lies outside its folder: refused. "
             "If the images are elsewhere, put them beside the index."

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ MAX_PLANE_BYTES: Final = 2**31
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
 IMAGE_SUFFIXES: Final = TIFF_SUFFIXES | {".png"}
 
+_UNCOMPRESSED: Final = 1
+_GREY_MODES: Final = frozenset({"1", "L", "I", "I;16", "I;16B", "F"})
+
 # What tifffile, its decoders and Pillow raise on damaged files.
 _DAMAGED: Final = (
     tifffile.TiffFileError,
@@ -35,6 +39,9 @@ _DAMAGED: Final = (
     EOFError,
     OSError,
     SyntaxError,
+    MemoryError,
+    Warning,
+    Image.DecompressionBombError,
     struct.error,
     zlib.error,
 )
@@ -70,7 +77,7 @@ def read_plane(path: Path, page: int = 0) -> Pixels:
         if path.suffix.lower() in TIFF_SUFFIXES:
             plane = _read_tiff(path, page, size_bytes)
         else:
-            plane = _read_other(path)
+            plane = _read_png(path)
     except ImageReadError:
         raise
     except _DAMAGED as error:
@@ -94,19 +101,34 @@ def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
             )
         header = tiff.pages[page]
         _check_size(path, header.shape, header.dtype)
+        _check_size(path, header.chunks, header.dtype)
         ends = [o + n for o, n in zip(header.dataoffsets, header.databytecounts, strict=False)]
         if ends and max(ends) > size_bytes:
             raise ImageReadError(
                 f"{path}: the file is truncated ({size_bytes} of {max(ends)} bytes). "
                 "Copy it again, or exclude this field."
             )
+        # What is not there would be read as zeros, without a word.
+        whole = len(header.dataoffsets) >= int(np.prod(header.chunked)) and 0 not in header.databytecounts
+        if not whole or (header.compression == _UNCOMPRESSED and sum(header.databytecounts) < header.nbytes):
+            raise ImageReadError(
+                f"{path}: the file is damaged (it holds less than the {' × '.join(map(str, header.shape))} pixels "
+                "that it claims). Copy it again, or exclude this field."
+            )
         return np.asarray(header.asarray())
 
 
-def _read_other(path: Path) -> Pixels:
-    with Image.open(path) as image:
-        _check_size(path, (image.height, image.width), np.dtype(np.uint16))
-        return np.asarray(image)
+def _read_png(path: Path) -> Pixels:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Image.open(path, formats=("PNG",)) as image:
+            _check_size(path, (image.height, image.width), np.dtype(np.uint16))
+            if image.mode not in _GREY_MODES:
+                raise ImageReadError(
+                    f"{path}: a grey image was expected, but it has colours ({image.mode}). "
+                    "Save each channel as its own grey file."
+                )
+            return np.asarray(image)
 
 
 def _check_size(path: Path, shape: Sequence[int], dtype: np.dtype[np.generic] | None) -> None:
@@ -152,11 +174,14 @@ def read_field(source: Path, planes: pd.DataFrame, channels: Sequence[str], key:
         for path, page in zip(of_channel["path"], of_channel["page"], strict=True):
             try:
                 one = read_plane(source / path, int(page))
-                plane = one if plane is None else np.maximum(plane, one)
             except ImageReadError as error:
                 raise ImageReadError(f"{key} channel {name}: {error}") from error
-            except ValueError as error:
-                raise ImageReadError(f"{key} channel {name}: the z-planes differ in size ({error})") from error
+            if plane is not None and plane.shape != one.shape:
+                raise ImageReadError(
+                    f"{key} channel {name}: the z-planes differ in size ({plane.shape} and {one.shape}). "
+                    "Exclude this field."
+                )
+            plane = one if plane is None else np.maximum(plane, one)
         assert plane is not None  # noqa: S101 - of_channel is not empty
         stack.append(plane)
     shapes = {plane.shape for plane in stack}

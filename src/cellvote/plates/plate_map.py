@@ -10,7 +10,7 @@ import pandas as pd
 
 from cellvote.errors import PlateMapError
 from cellvote.plates.acquisition import Acquisition
-from cellvote.plates.wells import parse_row, parse_well, well_name
+from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
 _WELL_NAMES: Final = ("well", "wellid", "wellname", "wellposition", "metadatawell", "metadatawellposition")
 _ROW_NAMES: Final = ("row", "wellrow", "metadatarow", "platerow")
@@ -48,7 +48,9 @@ def read_plate_map(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     table = _read_text_table(path)
     wells = _wells(table, path)
-    table = table.assign(well=wells).drop(columns=[c for c in map(str, table) if _plain(c) in _WELL_NAMES and c != "well"])
+    table = table.assign(well=wells).drop(
+        columns=[c for c in map(str, table) if _plain(c) in _WELL_NAMES and c != "well"]
+    )
     plate = _find(table, _PLATE_NAMES)
     if plate is not None and plate != "plate":
         table = table.rename(columns={plate: "plate"})
@@ -83,6 +85,9 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         raise PlateMapError(f"{path}: the rows have more entries than the header. Correct the separators.")
     table.columns = [str(c).strip() for c in table.columns]
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise PlateMapError(f"{path}: two columns are called {twice[0]!r}. Rename one of them.")
     unquoted = {c: table[c].str.strip().str.strip('"').str.strip() for c in table.columns}
     return pd.DataFrame(unquoted, dtype="str")
 
@@ -104,7 +109,7 @@ def _wells(table: pd.DataFrame, path: Path) -> list[str]:
             if well is not None:
                 wells.append(parse_well(entry[well]) if entry[well] else "")
             elif row is not None and column is not None:
-                wells.append(well_name(parse_row(entry[row]), int(entry[column])) if entry[row] else "")
+                wells.append(well_name(parse_row(entry[row]), parse_column(entry[column])) if entry[row] else "")
             else:
                 raise PlateMapError(
                     f"{path}: no column names the well. Call one 'well' (A01), or two 'row' and 'column'; "
@@ -224,7 +229,7 @@ def treatments(plate_map: pd.DataFrame) -> pd.Series:
     if dose is not None:
         amount = plate_map[dose].astype("str")
         amount = amount if unit is None else (amount + " " + plate_map[unit].astype("str")).str.strip()
-        parts.append(amount if parts else dose + " " + amount)
+        parts.append(amount if parts else (dose + " " + amount).where(plate_map[dose] != "", ""))
     if not parts:
         return pd.Series("", index=plate_map.index, dtype="str")
     joined = parts[0] if len(parts) == 1 else (parts[0] + " " + parts[1]).str.strip()

@@ -96,6 +96,20 @@ def parse_row(text: str) -> int:
     return row
 
 
+def parse_column(text: str) -> int:
+    """Read a column counted from 1.
+
+    Raises
+    ------
+    ValueError
+        Where it is no number, or beyond column 48.
+    """
+    text = text.strip()
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_COLUMNS):
+        raise ValueError(f"{text!r} is not a column (write 1–48)")
+    return int(text)
+
+
 def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
     """Rows and columns of the smallest plate that is sold and holds all of these wells."""
     positions = [well_position(well) for well in wells if well]

@@ -65,6 +65,8 @@ def measure_cells(
     """
     if image_cyx.ndim != 3 or image_cyx.shape[1:] != label_image.shape:
         raise SegmentationError(f"a label image of {label_image.shape} does not fit an image of {image_cyx.shape}.")
+    if nuclei is not None and nuclei.shape != label_image.shape:
+        raise SegmentationError(f"a nuclei image of {nuclei.shape} does not fit a label image of {label_image.shape}.")
     if len(channel_names) != len(image_cyx):
         raise SegmentationError(f"{len(channel_names)} channel names for {len(image_cyx)} channels.")
     cells = Objects.of(label_image)

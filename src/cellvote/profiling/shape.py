@@ -158,7 +158,7 @@ def shape_measurements(objects: Objects) -> dict[str, npt.NDArray[np.generic]]:
     large = np.clip((a + c + spread) / 2, 0, None)
     small = np.clip((a + c - spread) / 2, 0, None)
     ratio = np.divide(small, large, out=np.ones_like(small), where=large > 0)
-    round_ones = np.where(b < 0, -np.pi / 4, np.pi / 4)
+    round_ones = np.where(b < 0, np.pi / 4, -np.pi / 4)
     box = objects.bounding_box
     box_area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
     return {

@@ -1,5 +1,6 @@
 """The study: the folder that CellVote writes, one sub-folder a step; source images are only read."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from cellvote.study.atomic import read_json, read_table, write_json, write_table
 
 SUFFIX: Final = ".cellvote"
 SCHEMA_VERSION: Final = 1
+_MAX_NAME_BYTES: Final = 200
 
 
 class StudyInfo(BaseModel, frozen=True):
@@ -111,7 +113,8 @@ class Study:
         if not (path / "study.json").is_file():
             raise StudyError(f"{path}: there is no study here. Make one with: cellvote create {path} IMAGES")
         content = read_json(path / "study.json")
-        if isinstance(content, dict) and content.get("schema_version", 0) > SCHEMA_VERSION:
+        found = content.get("schema_version") if isinstance(content, dict) else None
+        if isinstance(found, int) and found > SCHEMA_VERSION:
             raise StudyError(f"{path}: was written by a newer CellVote. Update: pip install -U cellvote")
         try:
             return cls(path, StudyInfo.model_validate(content))
@@ -144,6 +147,11 @@ class Study:
         if strays.any():
             stray = table.loc[strays, "path"].iloc[0]
             raise StudyError(f"{self.path}: names the image {stray!r}, outside its source folder: refused.")
+        wrong = ~table["well"].str.fullmatch(r"(?:[A-Z]{1,2}\d\d)?")
+        if wrong.any():
+            raise StudyError(
+                f"{self.path}: names the well {table.loc[wrong, 'well'].iloc[0]!r}: images.parquet is damaged."
+            )
         return table
 
     @cached_property
@@ -315,10 +323,22 @@ def study_path(path: str | PathLike[str]) -> Path:
 
 def field_file(key: FieldKey, suffix: str) -> Path:
     """Where a field's file lies below a step's folder: ``PLATE/WELL_fN`` with a suffix."""
-    return (
-        Path(quote(key.plate, safe=" ()+,;=@").replace("..", "%2E%2E") or "_")
-        / f"{key.well or 'field'}_f{key.field}{suffix}"
-    )
+    return Path(_folder_of(key.plate)) / f"{key.well or 'field'}_f{key.field}{suffix}"
+
+
+def _folder_of(plate: str) -> str:
+    """Name a folder after a plate: letters of any script stay, what some system forbids is quoted.
+
+    Names that would be too long end in a hash, so that two plates never share a folder.
+    """
+    name = "".join(c if c.isalnum() or c in " ()+,;=@_-." else quote(c, safe="") for c in plate) or "_"
+    name = name.replace("..", "%2E%2E")
+    if name.startswith((".", " ")) or name.endswith((".", " ")) or plate == "_":
+        name = "".join(quote(c, safe="").replace(".", "%2E").replace("_", "%5F") for c in plate)
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        digest = hashlib.blake2b(plate.encode(), digest_size=8).hexdigest()
+        name = name.encode()[: _MAX_NAME_BYTES - 20].decode(errors="ignore") + f"~{digest}"
+    return name
 
 
 def checked_name(name: str) -> str:

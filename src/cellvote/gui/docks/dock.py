@@ -38,15 +38,16 @@ class Dock(QWidget):
         self.body.setSpacing(6)
         inner = QWidget()
         inner.setLayout(self.body)
-        self.scroll = _ColumnScroll(inner) if scrolls else None
+        self.scroller = _ColumnScroll(inner) if scrolls else None
         self.foot = QVBoxLayout()
         self.foot.setContentsMargins(8, 4, 8, 6)
         self.foot.setSpacing(6)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        outer.addWidget(self.scroll or inner, 1)
+        outer.addWidget(inner if self.scroller is None else self.scroller, 1)
         outer.addLayout(self.foot)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.session.attach(self)
         self.destroyed.connect(partial(_disconnect, self._connections))
 
@@ -128,7 +129,7 @@ def combo(tooltip: str, *, least: int = 8) -> QComboBox:
     return box
 
 
-def fill_combo(box: QComboBox, entries: Sequence[tuple[str, str]], chosen: str) -> None:
+def fill_combo(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
     """Offer entries (value and title) and choose one, without telling anyone."""
     box.blockSignals(True)
     box.clear()

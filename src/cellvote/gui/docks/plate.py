@@ -8,9 +8,9 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -137,13 +137,13 @@ class PlateDock(Dock):
             button.setToolTip(words)
             button.clicked.connect(lambda _checked=False, by=by: self.state.step_field(by))
         self.well_label = heading("")
-        self.field_box = QSpinBox()
-        self.field_box.setPrefix("field ")
-        self.field_box.setKeyboardTracking(False)
-        self.field_box.valueChanged.connect(self._on_field_chosen)
+        self.field_count = QLabel()
+        self.field_box = combo("Which field of the well is shown")
+        self.field_box.currentIndexChanged.connect(self._on_field_chosen)
         layout.addWidget(self.previous_button)
         layout.addWidget(self.well_label)
         layout.addWidget(self.field_box)
+        layout.addWidget(self.field_count)
         layout.addStretch(1)
         layout.addWidget(self.next_button)
         return strip
@@ -253,12 +253,10 @@ class PlateDock(Dock):
         self.view.set_selected(key.well)
         numbers = self.state.fields_of(key.plate, key.well)
         self.well_label.setText(key.well or key.plate)
-        self.field_box.blockSignals(True)
-        self.field_box.setRange(min(numbers, default=1), max(numbers, default=1))
-        self.field_box.setSuffix(f" of {len(numbers)}")
-        self.field_box.setValue(key.field)
+        fill_combo(self.field_box, [(number, f"field {number}") for number in numbers], key.field)
         self.field_box.setVisible(len(numbers) > 1)
-        self.field_box.blockSignals(False)
+        self.field_count.setText(f"of {len(numbers)}")
+        self.field_count.setVisible(len(numbers) > 1)
 
     def _tooltip(self, well: str) -> str:
         plate, facts = self.state.plate, self.state.facts
@@ -288,5 +286,5 @@ class PlateDock(Dock):
     def _on_model_chosen(self) -> None:
         self.state.model = self.model_box.currentData() or ""
 
-    def _on_field_chosen(self, number: int) -> None:
-        self.state.choose_field(number)
+    def _on_field_chosen(self) -> None:
+        self.state.choose_field(self.field_box.currentData())

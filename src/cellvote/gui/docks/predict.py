@@ -14,11 +14,11 @@ from cellvote.gui.docks.step_dock import StepDock
 from cellvote.gui.docks.train import TRAINING
 from cellvote.gui.legend import Legend
 from cellvote.gui.plate_colouring import LegendEntry
-from cellvote.gui.settings_form import SettingsForm
+from cellvote.gui.settings_form import SettingsForm, assignments
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
 from cellvote.study.atomic import read_json
-from cellvote.voting.vote import LEVELS, VoteSettings
+from cellvote.voting.vote import VoteSettings
 
 DOCK: Final = "predict"
 PREDICTING: Final = "Predicting"
@@ -37,6 +37,7 @@ class PredictDock(StepDock):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer, DOCK)
         self._elsewhere: list[str] = []
+        self._voted = VoteSettings()
         self.model_box = combo("A classifier of this study, or one from elsewhere")
         self.model_box.currentIndexChanged.connect(self._on_model_chosen)
         self.browse_button = QPushButton("…")
@@ -120,6 +121,9 @@ class PredictDock(StepDock):
             self.legend.set_content([])
             self.legend_title.hide()
             return
+        if predicted.vote_settings != self._voted:
+            self._voted = predicted.vote_settings
+            self.form.setValue(self._voted)
         counts = Counter(predicted.cells["class"])
         colours = class_colours(len(predicted.classes))
         named = zip(predicted.classes, colours, strict=True)
@@ -145,7 +149,7 @@ class PredictDock(StepDock):
         return [cellvote_step(PREDICTING, *arguments, dock=DOCK, model=Path(model).name)]
 
     def vote_steps(self) -> list[Step]:
-        """The commands that let the cells vote again, one for each level.
+        """The command that lets the cells of every field, well and treatment vote again.
 
         Raises
         ------
@@ -155,12 +159,8 @@ class PredictDock(StepDock):
         study, model = self.state.study, self.model_box.currentData()
         if study is None or not model:
             return []
-        common = ("vote", str(study.path), model)
-        levels = [level for level in LEVELS if level != "treatment" or len(study.treatments)]
-        return [
-            cellvote_step(VOTING, *common, "--by", level, *self.form.assignments(), dock=DOCK, model=Path(model).name)
-            for level in levels
-        ]
+        settings = assignments(self.form.value().model_dump(mode="json"))  # all: what is left out stays as it was
+        return [cellvote_step(VOTING, "vote", str(study.path), model, *settings, dock=DOCK, model=Path(model).name)]
 
     def _on_run_clicked(self) -> None:
         try:

@@ -233,9 +233,9 @@ class TrainDock(StepDock):
         QTimer.singleShot(0, self._scroll_to_figures)
 
     def _scroll_to_figures(self) -> None:
-        if self.scroll is not None:
-            top = self.table_title.mapTo(self.scroll.widget(), QPoint(0, 0)).y()
-            self.scroll.verticalScrollBar().setValue(top)
+        if self.scroller is not None:
+            top = self.table_title.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
+            self.scroller.verticalScrollBar().setValue(top)
 
 
 def _score_table() -> QTableWidget:

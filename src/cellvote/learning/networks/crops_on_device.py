@@ -24,7 +24,7 @@ def intensity_limits(crops: npt.NDArray[np.generic]) -> Limits:
     step = max(1, len(crops) // 4000)
     values = np.moveaxis(np.asarray(crops[::step]), 1, 0).reshape(crops.shape[1], -1)
     limits = np.percentile(values, [1, 99.8], axis=1).astype(np.float32)
-    limits[1] = np.maximum(limits[1], limits[0] + 1e-3)
+    limits[1] = np.maximum(limits[1], np.nextafter(limits[0] + np.float32(1e-3), np.float32(np.inf)))
     return limits
 
 

@@ -22,4 +22,7 @@ def choose_device(name: str = "auto") -> torch.device:
             f"the device {name!r} is not there; there are: {', '.join(k for k, v in there.items() if v)}. "
             "`cellvote doctor` says what is missing."
         )
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"{name!r} is no device: write auto, cpu, cuda, cuda:1 or mps.") from error

@@ -9,10 +9,10 @@ import pandas as pd
 import tifffile
 
 from cellvote.errors import LayoutError
-from cellvote.plates.acquisition import Acquisition, plane_table
+from cellvote.plates.acquisition import Acquisition, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.pixels import TIFF_SUFFIXES, read_plane
-from cellvote.plates.wells import parse_row, parse_well, well_name
+from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
 GROUPS: Final = frozenset({"plate", "well", "row", "column", "field", "channel", "z", "timepoint"})
 """Names that have a meaning; groups of any other name are allowed and ignored."""
@@ -46,6 +46,12 @@ class NamedGroups:
             raise LayoutError(f"{folder.path}: no image has a name like {self.example or self.pattern.pattern}.")
         problems = self._problems(folder, len(found))
         if "channel" in found:
+            unnamed = found["channel"].isna()
+            if unnamed.any():
+                raise LayoutError(
+                    f"{found.loc[unnamed, 'path'].iloc[0]}: the pattern finds no channel in this name, but does in "
+                    "others. Correct the pattern."
+                )
             names = tuple(sorted(found["channel"].unique(), key=_natural))
             found["channel"] = found["channel"].map({name: i for i, name in enumerate(names)})
         else:
@@ -71,9 +77,11 @@ class NamedGroups:
             row: dict[str, Any] = {"path": path, "plate": groups.get("plate") or _plate_of(folder, path)}
             if groups.get("well"):
                 row["well"] = parse_well(groups["well"])
+            elif not groups.get("row") or not groups.get("column"):
+                raise ValueError("the pattern leaves its well out")
             else:
-                row["well"] = well_name(parse_row(groups["row"]), int(groups["column"]))
-            row |= {name: int(groups[name]) for name in ("field", "z", "timepoint") if groups.get(name)}
+                row["well"] = well_name(parse_row(groups["row"]), parse_column(groups["column"]))
+            row |= {name: plane_number(groups[name]) for name in ("field", "z", "timepoint") if groups.get(name)}
         except ValueError as error:
             raise LayoutError(f"{path}: {error}. Correct the pattern.") from error
         if groups.get("channel"):
@@ -89,11 +97,8 @@ class NamedGroups:
 
 def _plate_of(folder: Folder, path: str) -> str:
     """Name the plate after the folder that holds the image, passing over folders called Images."""
-    parents = [p for p in PurePosixPath(path).parts[:-1] if p.casefold() not in {"images", "orig"}]
-    if parents:
-        return parents[-1]
-    own = folder.path
-    return own.parent.name if own.name.casefold() in {"images", "orig"} else own.name
+    folders = [*folder.path.parts[1:], *PurePosixPath(path).parts[:-1]]
+    return next((name for name in reversed(folders) if name.casefold() not in {"images", "orig"}), "plate")
 
 
 def _natural(name: str) -> tuple[Any, ...]:

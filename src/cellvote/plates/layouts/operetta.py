@@ -5,12 +5,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
+import numpy as np
 import pandas as pd
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from cellvote.errors import LayoutError
-from cellvote.plates.acquisition import Acquisition, join_acquisitions, plane_table, safe_relative
+from cellvote.plates.acquisition import Acquisition, join_acquisitions, plane_number, plane_table, safe_relative
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.named_groups import NamedGroups
 from cellvote.plates.wells import well_name
@@ -63,7 +64,7 @@ def _read_index(folder: Folder, index: str) -> Acquisition:
         raise LayoutError(f"{path}: the index is larger than 2 GiB: refused.")
     try:
         images, plate = _parse(path)
-    except (ParseError, DefusedXmlException, UnicodeError) as error:
+    except (ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
         raise LayoutError(
             f"{path}: the index is damaged or hostile ({type(error).__name__}: {error}). Copy it again; "
             "or move it away, and the file names are read instead."
@@ -78,7 +79,8 @@ def _read_index(folder: Folder, index: str) -> Acquisition:
     found = found[present]
     numbers = sorted(found["channel"].unique(), key=int)
     names = _channel_names(found, numbers)
-    sizes = pd.to_numeric(found["pixel_size_m"], errors="coerce").dropna()
+    sizes = pd.to_numeric(found["pixel_size_m"], errors="coerce").astype(float)
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     problems = [] if present.all() else [f"{path.name} names {(~present).sum()} image(s) that are not there."]
     planes = plane_table(found.assign(channel=found["channel"].map({n: i for i, n in enumerate(numbers)})))
     return Acquisition(
@@ -118,10 +120,10 @@ def _plane(image: dict[str, str], below: PurePosixPath, plate: str) -> dict[str,
         return {
             "plate": plate or "plate",
             "well": well_name(int(image["Row"]), int(image["Col"])),
-            "field": int(image["FieldID"]),
-            "channel": image["ChannelID"],
-            "z": int(image.get("PlaneID", "1")),
-            "timepoint": int(image.get("TimepointID", "0")),
+            "field": plane_number(image["FieldID"]),
+            "channel": str(plane_number(image["ChannelID"])),
+            "z": plane_number(image.get("PlaneID", "1")),
+            "timepoint": plane_number(image.get("TimepointID", "0")),
             "path": (below / name).as_posix(),
             "channel_name": image.get("ChannelName", ""),
             "pixel_size_m": image.get("ImageResolutionX", ""),

@@ -1,0 +1,175 @@
+"""Measuring a study: one table, measured anew only where masks have changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellvote as cv
+from cellvote.errors import CancelledError, SegmentationError
+from cellvote.jobs.measure import measure_study
+from cellvote.jobs.segment import segment_study
+from cellvote.plates.acquisition import FieldKey
+from cellvote.progress import CancelToken, Progress
+from cellvote.study import Study
+from cellvote.study.masks import read_label_image, write_label_image
+from cellvote.synthetic import SimulatedPlate
+from tests.tiny_plates import create_study
+
+FIRST = FieldKey("P-1", "A01", 1)
+
+
+def measure(study: Study) -> list[str]:
+    """Measure, and return the fields that were measured now."""
+    told: list[Progress] = []
+    measure_study(study, workers=1, report=told.append)
+    return [progress.where for progress in told]
+
+
+def rows_of(study: Study, key: FieldKey) -> pd.DataFrame:
+    cells = study.read_cells("watershed")
+    return cells[(cells["well"] == key.well) & (cells["field"] == key.field)].reset_index(drop=True)
+
+
+def test_the_table_holds_what_is_measured_in_each_field(finished_study: Study) -> None:
+    for key in finished_study.fields[:3]:
+        label_image, nuclei = (
+            read_label_image(finished_study.mask_path("watershed", key, kind)) for kind in ("masks", "nuclei")
+        )
+        expected = cv.measure_cells(finished_study.read_field(key), label_image, finished_study.channels, nuclei)
+        rows = rows_of(finished_study, key)
+        assert list(rows) == ["plate", "well", "field", *expected]
+        pd.testing.assert_frame_equal(rows[list(expected)], expected)
+
+
+def test_the_table_is_sorted_and_nothing_is_left_beside_it(finished_study: Study) -> None:
+    cells = finished_study.read_cells("watershed")
+    assert cells.equals(cells.sort_values(["plate", "well", "field", "label_id"], ignore_index=True))
+    names = {path.name for path in finished_study.segmentation_folder("watershed").iterdir()}
+    assert names == {
+        "cells.parquet",
+        "fields.parquet",
+        "masks",
+        "measured.parquet",
+        "measurements.json",
+        "nuclei",
+        "segmentation.json",
+    }
+
+
+def test_measured_fields_are_not_measured_again(study: Study) -> None:
+    before = study.cells_path("watershed").read_bytes()
+    assert measure(study) == []
+    assert study.cells_path("watershed").read_bytes() == before
+
+
+def change_masks(study: Study, key: FieldKey = FIRST) -> int:
+    """Take the first cell out of a field, as a person would in another program, and return how many are left."""
+    for kind in ("masks", "nuclei"):
+        path = study.mask_path("watershed", key, kind)
+        label_image = read_label_image(path)
+        label_image[label_image == 1] = 0
+        write_label_image(path, label_image)
+    return len(np.unique(label_image)) - 1
+
+
+def test_only_the_field_whose_masks_changed_is_measured_anew(study: Study) -> None:
+    before = study.read_cells("watershed")
+    left = change_masks(study)
+    assert measure(study) == [str(FIRST)]
+    assert len(rows_of(study, FIRST)) == left
+    after = study.read_cells("watershed")
+    others = [table[(table["well"] != "A01") | (table["field"] != 1)].reset_index(drop=True) for table in (before, after)]
+    pd.testing.assert_frame_equal(*others)
+
+
+def test_a_field_whose_masks_changed_is_measured_anew_once(study: Study) -> None:
+    study.cells_path("watershed").unlink()
+    change_masks(study)
+    assert len(measure(study)) == 32
+    assert measure(study) == []
+
+
+def test_a_lost_table_is_measured_anew(study: Study) -> None:
+    before = study.cells_path("watershed").read_bytes()
+    study.cells_path("watershed").unlink()
+    assert len(measure(study)) == 32
+    assert study.cells_path("watershed").read_bytes() == before
+
+
+def test_fields_segmented_later_are_added(new_study: Study, finished_study: Study) -> None:
+    for wells, n in (("B*", 8), ("A01", 2), ("", 22)):
+        segment_study(new_study, wells=wells, workers=1)
+        assert len(measure(new_study)) == n
+    pd.testing.assert_frame_equal(new_study.read_cells("watershed"), finished_study.read_cells("watershed"))
+
+
+def test_a_cancelled_run_goes_on_where_it_was(study: Study, finished_study: Study) -> None:
+    study.cells_path("watershed").unlink()
+    token = CancelToken()
+
+    def stop_after_five(progress: Progress) -> None:
+        if progress.done == 5:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        measure_study(study, workers=1, report=stop_after_five, cancel=token)
+    assert len(measure(study)) == 27
+    assert study.cells_path("watershed").read_bytes() == finished_study.cells_path("watershed").read_bytes()
+
+
+def test_a_field_whose_masks_are_lost_fails_alone_and_leaves_the_table(study: Study) -> None:
+    study.cells_path("watershed").unlink()
+    study.mask_path("watershed", FIRST).unlink()
+    summary = measure_study(study, workers=1)
+    assert [record.key for record in summary.failed] == [FIRST]
+    assert "Segment it first" in summary.failed[0].error
+    assert rows_of(study, FIRST).empty
+    assert summary.cells == len(study.read_cells("watershed")) > 0
+
+
+def test_masks_of_another_size_fail_their_field(study: Study) -> None:
+    study.cells_path("watershed").unlink()
+    write_label_image(study.mask_path("watershed", FIRST), np.ones((5, 5), np.int32))
+    (failed,) = measure_study(study, workers=1).failed
+    assert "the masks are (5, 5), the image is (96, 96)" in failed.error
+
+
+@pytest.fixture
+def own_study(tiny_plate: SimulatedPlate, tmp_path: Path) -> Study:
+    """Return a segmented study with images of its own."""
+    folder = shutil.copytree(tiny_plate.folder, tmp_path / "plate")
+    plate = SimulatedPlate(folder, tiny_plate.settings, tiny_plate.plate_map, tiny_plate.truth)
+    study = create_study(tmp_path / "s", plate)
+    segment_study(study, wells="A*", workers=1)
+    return study
+
+
+def test_when_every_image_is_gone_every_field_fails(own_study: Study) -> None:
+    shutil.rmtree(own_study.source)
+    summary = measure_study(own_study, workers=1)
+    assert len(summary.failed) == summary.fields == 8
+    assert summary.cells == 0
+
+
+def test_a_study_without_any_cell_has_an_empty_table_with_its_columns(own_study: Study, finished_study: Study) -> None:
+    segment_study(own_study, settings={"least_contrast": 1e6}, wells="A*", overwrite=True, workers=1)
+    summary = measure_study(own_study, workers=1)
+    assert (summary.cells, summary.failed) == (0, [])
+    cells = own_study.read_cells("watershed")
+    assert len(cells) == 0
+    assert list(cells) == list(finished_study.read_cells("watershed"))
+
+
+def test_an_unsegmented_study_cannot_be_measured(new_study: Study) -> None:
+    with pytest.raises(SegmentationError, match="Run: cellvote segment"):
+        measure_study(new_study)
+    assert not (new_study.path / "segmentations").exists()
+
+
+def test_it_is_noted_what_was_measured(finished_study: Study) -> None:
+    note = finished_study.segmentation_folder("watershed") / "measurements.json"
+    assert json.loads(note.read_text()) == {"channels": ["DNA", "Actin", "Reporter"], "sets": ["core"]}
