@@ -107,8 +107,9 @@ def repository(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture(scope="session")
 def tiny_plate(tmp_path_factory: pytest.TempPathFactory) -> "SimulatedPlate":
     """Return a simulated plate on disk (see `tests.tiny_plates`); only to be read."""
-    from cellvote.synthetic import write_plate
     from tests.tiny_plates import SETTINGS
+
+    from cellvote.synthetic import write_plate
 
     return write_plate(tmp_path_factory.mktemp("plate"), SETTINGS)
 

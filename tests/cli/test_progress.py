@@ -9,10 +9,10 @@ import sys
 import threading
 
 import pytest
+from tests.cli.conftest import Call
 
 from cellvote.study import Study
 from cellvote.study.ledger import Ledger
-from tests.cli.conftest import Call
 
 
 def test_progress_as_json_is_a_line_for_each_field(

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -99,6 +99,13 @@ def make_study(folder: Path) -> Study:
         dtype="str",
     )
     return Study.create(folder / "small", read_plate(images), plate_map)
+
+
+def docked(viewer: "ViewerModel", kind: type) -> Any:
+    """Make a dock of a kind in the viewer's window."""
+    dock = kind(viewer)
+    viewer.window.add_dock_widget(dock, name=kind.__name__)
+    return dock
 
 
 @pytest.fixture(scope="session")

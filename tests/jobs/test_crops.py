@@ -1,12 +1,12 @@
 """Cutting the crops of a study."""
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from tests.tiny_plates import create_study
 
 from cellvote.errors import CancelledError, StudyError, WorkerError
 from cellvote.jobs.crops import cut_study_crops
@@ -17,11 +17,10 @@ from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current, crops_path, cut_crops, open_crops
 from cellvote.synthetic import SimulatedPlate
-from tests.tiny_plates import create_study
 
 
 def names_in(study: Study) -> set[str]:
-    return set(os.listdir(study.segmentation_folder("watershed")))
+    return {path.name for path in study.segmentation_folder("watershed").iterdir()}
 
 
 def test_crops_that_are_there_are_not_cut_again(study: Study) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tiny_plates import FOREST, NETWORK, contents, create_study
 
 from cellvote.errors import ClassifierError, PlateMapError, SegmentationError, SettingsError
 from cellvote.jobs.dry_run import (
@@ -21,8 +22,8 @@ from cellvote.jobs.train import plan_training
 from cellvote.learning import TrainSettings
 from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
+from cellvote.study.atomic import write_table
 from cellvote.synthetic import SimulatedPlate
-from tests.tiny_plates import FOREST, NETWORK, contents, create_study
 
 
 def segment(study: Study, **options: Any) -> DryRun:
@@ -112,8 +113,6 @@ def test_a_dry_run_refuses_what_the_step_would_refuse(
 
 
 def test_a_dry_run_of_predicting_refuses_a_study_that_lacks_a_measurement(study: Study) -> None:
-    from cellvote.study.atomic import write_table
-
     write_table(study.cells_path("watershed"), study.read_cells("watershed").drop(columns="area"))
     with pytest.raises(ClassifierError, match="'area'"):
         dry_run_predict(study, find_classifier(study, "forest"), "", "cpu")

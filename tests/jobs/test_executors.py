@@ -1,29 +1,31 @@
 """Where steps run: here, or on a cluster that is there or is not."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import distributed
 import pytest
+from tests.tiny_plates import contents
 
 from cellvote.errors import WorkerError
-from cellvote.jobs.executors import InProcessExecutor, default_workers, open_executor
+from cellvote.jobs.executors import default_workers, open_executor
 from cellvote.jobs.segment import segment_study
 from cellvote.study import Study
-from tests.tiny_plates import contents
 
 
 def test_one_worker_is_this_process() -> None:
     with open_executor(1) as (executor, n):
-        assert isinstance(executor, InProcessExecutor)
+        assert isinstance(executor, ThreadPoolExecutor)
         assert n == 1
         assert executor.submit(divmod, 7, 2).result() == (3, 1)
 
 
 def test_an_error_here_is_raised_where_its_result_is_read() -> None:
-    future = InProcessExecutor().submit(int, "x")
-    with pytest.raises(ValueError, match="invalid literal"):
-        future.result()
+    with open_executor(1) as (executor, _):
+        future = executor.submit(int, "x")
+        with pytest.raises(ValueError, match="invalid literal"):
+            future.result()
 
 
 def test_there_is_at_least_one_core() -> None:
@@ -50,8 +52,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://127.0.0.1:9", "tcp://no.such.host.invalid:8786"])
 def test_a_scheduler_that_cannot_be_reached_is_named(address: str) -> None:
-    with pytest.raises(WorkerError, match=rf"the scheduler {address} cannot be reached"), open_executor(
-        scheduler=address
+    with (
+        pytest.raises(WorkerError, match=rf"the scheduler {address} cannot be reached"),
+        open_executor(scheduler=address),
     ):
         pass
 

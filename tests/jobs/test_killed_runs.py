@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.tiny_plates import create_study
 
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.predict import predict_study
@@ -18,7 +19,6 @@ from cellvote.jobs.train import train_study
 from cellvote.study import Study
 from cellvote.study.ledger import Ledger
 from cellvote.synthetic import SimulatedPlate
-from tests.tiny_plates import create_study
 
 
 def run_and_kill(until: str, *arguments: str) -> list[psutil.Process]:

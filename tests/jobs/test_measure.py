@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.tiny_plates import create_study
 
 import cellvote as cv
 from cellvote.errors import CancelledError, SegmentationError
@@ -17,7 +18,6 @@ from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.masks import read_label_image, write_label_image
 from cellvote.synthetic import SimulatedPlate
-from tests.tiny_plates import create_study
 
 FIRST = FieldKey("P-1", "A01", 1)
 
@@ -82,7 +82,9 @@ def test_only_the_field_whose_masks_changed_is_measured_anew(study: Study) -> No
     assert measure(study) == [str(FIRST)]
     assert len(rows_of(study, FIRST)) == left
     after = study.read_cells("watershed")
-    others = [table[(table["well"] != "A01") | (table["field"] != 1)].reset_index(drop=True) for table in (before, after)]
+    others = [
+        table[(table["well"] != "A01") | (table["field"] != 1)].reset_index(drop=True) for table in (before, after)
+    ]
     pd.testing.assert_frame_equal(*others)
 
 

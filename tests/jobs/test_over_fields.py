@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from cellvote.errors import CancelledError, ImageReadError, WorkerError
-from cellvote.jobs.executors import InProcessExecutor
 from cellvote.jobs.over_fields import StepSummary, run_over_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import CancelToken, Progress
@@ -29,7 +28,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def run(step: Any, ledger: Ledger, cancel: CancelToken | None = None, keys: list[FieldKey] = KEYS) -> list[Progress]:
-    return list(run_over_fields(step, keys, ledger, InProcessExecutor(), 1, cancel or CancelToken()))
+    return list(run_over_fields(step, keys, ledger, ThreadPoolExecutor(1), 1, cancel or CancelToken()))
 
 
 def test_every_field_is_done_recorded_and_told_of(ledger: Ledger) -> None:

@@ -1,13 +1,13 @@
 """Predicting and evaluating: no cell by a model that saw its well, at home or elsewhere."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.tiny_plates import FOREST, NETWORK, SETTINGS, contents, create_study
 
 from cellvote.errors import ChannelError, ClassifierError, PredictionsError, SettingsError
 from cellvote.jobs import probabilities
@@ -25,7 +25,6 @@ from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_table
 from cellvote.synthetic import PlateSettings, SimulatedPlate, write_plate
 from cellvote.voting import VoteSettings
-from tests.tiny_plates import FOREST, NETWORK, SETTINGS, contents, create_study
 
 ANY_NUMBER = VoteSettings(min_cells=1)
 
@@ -188,7 +187,7 @@ def test_cells_of_a_training_well_that_were_measured_after_training_do_not_count
     write_table(study.cells_path("watershed"), cells)
     assert measured.exists()
     table = predict_study(study, "early", workers=1)
-    n_held_out = int(((table["fold"] != UNSEEN)).sum())
+    n_held_out = int((table["fold"] != UNSEEN).sum())
     assert (table.loc[late.to_numpy(), "fold"] == UNSEEN).all()
     assert evaluate_study(study, "early")["cell"]["n"] == n_held_out
 
@@ -197,7 +196,7 @@ def test_cells_of_a_training_well_that_were_measured_after_training_do_not_count
 
 
 @pytest.fixture(scope="module")
-def renamed(tiny_plate: SimulatedPlate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+def renamed(tiny_plate: SimulatedPlate, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a measured study of a copy of the tiny plate: other names, other wells, other plate."""
     folder = tmp_path_factory.mktemp("renamed")
     images = folder / "Other plate"
@@ -206,14 +205,14 @@ def renamed(tiny_plate: SimulatedPlate, tmp_path_factory: pytest.TempPathFactory
         row, rest = int(path.name[1:3]), path.name[3:]
         shutil.copy(path, images / f"r{row + 4:02d}{rest}")
     acquisition = read_plate(images)
-    named = tuple(("DNA", "Actin", "Reporter"))
+    named = ("DNA", "Actin", "Reporter")
     acquisition = type(acquisition)(acquisition.source, acquisition.layout, acquisition.planes, named)
     plate_map = read_plate_map(tiny_plate.plate_map_path)
     plate_map["well"] = [chr(ord(well[0]) + 4) + well[1:] for well in plate_map["well"]]
     study = Study.create(folder / "renamed", acquisition, plate_map)
     segment_study(study, workers=1)
     measure_study(study, workers=1)
-    yield study
+    return study
 
 
 def test_wells_that_were_trained_on_are_known_by_their_pixels_whatever_their_names(
@@ -229,9 +228,7 @@ def test_wells_that_were_trained_on_are_known_by_their_pixels_whatever_their_nam
         evaluate_study(renamed, model)
 
 
-def test_elsewhere_only_wells_that_nobody_trained_on_are_evaluated(
-    finished_study: Study, tmp_path: Path
-) -> None:
+def test_elsewhere_only_wells_that_nobody_trained_on_are_evaluated(finished_study: Study, tmp_path: Path) -> None:
     settings = PlateSettings(**{**SETTINGS.model_dump(), "seed": 2, "name": "P-2", "fields_per_well": 1})
     other = create_study(tmp_path / "other", write_plate(tmp_path / "plate", settings))
     segment_study(other, workers=1)
@@ -260,7 +257,9 @@ def test_a_study_with_other_channel_names_is_refused_before_anything_is_written(
     segment_study(other, settings={"nuclei_channel": "ch1"}, wells="A*", workers=1)
     measure_study(other, workers=1)
     before = contents(other.path)
-    with pytest.raises(ClassifierError, match="trained on the channels DNA, Actin, Reporter; the study has ch1, ch2, ch3"):
+    with pytest.raises(
+        ClassifierError, match="trained on the channels DNA, Actin, Reporter; the study has ch1, ch2, ch3"
+    ):
         predict_study(other, str(finished_study.model_folder("forest")), workers=1)
     assert contents(other.path) == before
 
@@ -281,9 +280,7 @@ def test_a_network_predicts_at_home_and_elsewhere(study: Study, renamed: Study) 
 
 
 def test_a_network_s_channels_must_be_there(study: Study, tmp_path: Path) -> None:
-    classifier = train_study(
-        study, "moa", settings={**NETWORK, "epochs": 1, "folds": 2}, workers=1, device="cpu"
-    )
+    classifier = train_study(study, "moa", settings={**NETWORK, "epochs": 1, "folds": 2}, workers=1, device="cpu")
     renamed_channels = study.info.model_copy(update={"channels": ("A", "B", "C")})
     with pytest.raises(ChannelError, match="no channel 'DNA'; the images have: A, B, C"):
         predict_study(Study(study.path, renamed_channels), classifier, workers=1, device="cpu")

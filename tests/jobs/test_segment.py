@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from tests.tiny_plates import contents, create_study
 
 import cellvote as cv
 from cellvote.errors import CancelledError, ChannelError, SegmentationError, SettingsError, StudyError
@@ -18,7 +19,6 @@ from cellvote.study import Study
 from cellvote.study.ledger import Ledger
 from cellvote.study.masks import read_label_image, write_label_image
 from cellvote.synthetic import SimulatedPlate
-from tests.tiny_plates import contents, create_study
 
 FIRST = FieldKey("P-1", "A01", 1)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.tiny_plates import FOREST, NETWORK, contents
 
 from cellvote.errors import (
     CancelledError,
@@ -24,7 +25,6 @@ from cellvote.learning.predicting import load_classic
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.atomic import write_table
-from tests.tiny_plates import FOREST, NETWORK, contents
 
 
 def train(study: Study, classes: str = "moa", **options: Any) -> Classifier:

@@ -1,10 +1,10 @@
 """Classes are taken from the plate map, and only those that can be told apart."""
 
 import pytest
+from tests.tiny_plates import map_of
 
 from cellvote.errors import ClassesError, PlateMapError
 from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes, truth_of_wells
-from tests.tiny_plates import map_of
 
 WELLS = ("A01", "A02", "A03", "B01")
 PLATE_MAP = map_of(WELLS, moa=["x", "y", "", "z"], same=["x"] * 4, votes=["tie", "a", "b", "c"]).assign(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from cellvote.errors import CancelledError, ClassifierError
+from cellvote.learning import training
 from cellvote.learning.classic import ClassicModel, read_models
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.training import History, TrainingCells, train_classic
@@ -32,9 +33,7 @@ def train(folder: Path, architecture: str = "forest", cancel_after: int = 99) ->
 
     settings = TrainSettings(architecture=architecture, n_trees=10)  # type: ignore[arg-type]
     history = History(folder / "history.csv")
-    return train_classic(
-        CELLS, FEATURES, settings, folder, jobs=1, history=history, report=report, cancel=token
-    )
+    return train_classic(CELLS, FEATURES, settings, folder, jobs=1, history=history, report=report, cancel=token)
 
 
 @pytest.mark.parametrize("architecture", ["forest", "logistic"])
@@ -56,8 +55,6 @@ def test_no_model_is_fitted_on_the_wells_that_it_is_held_to_account_on(
         seen.append(features)
         return original(features, codes, 10, 0, 1)
 
-    from cellvote.learning import training
-
     original = training.fit_forest
     monkeypatch.setattr(training, "fit_forest", spy)
     train(tmp_path)
@@ -74,8 +71,6 @@ def test_a_cancelled_training_goes_on_with_the_folds_that_are_left(
     kept = sorted((tmp_path / "broken" / "checkpoint").iterdir())
     assert [path.name for path in kept] == ["fold-0.skops", "fold-1.skops"]
     fitted = []
-    from cellvote.learning import training
-
     original = training.fit_forest
     monkeypatch.setattr(training, "fit_forest", lambda *a: fitted.append(1) or original(*a))
     resumed = train(tmp_path / "broken")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tiny_plates import map_of
 
 from cellvote.errors import PlateMapError
 from cellvote.plates.acquisition import Acquisition, plane_table
@@ -19,7 +20,6 @@ from cellvote.plates.plate_map import (
     treatments,
 )
 from cellvote.plates.wells import well_name
-from tests.tiny_plates import map_of
 
 Write = Callable[[str], Path]
 
@@ -59,7 +59,8 @@ def test_the_well_column_has_many_names(write: Write, header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "entry"), [("row,col", "B,7"), ("Row,Column", "b,07"), ("WellRow,WellCol", "2,7"), ("row,col", 'B,"""07"""')]
+    ("header", "entry"),
+    [("row,col", "B,7"), ("Row,Column", "b,07"), ("WellRow,WellCol", "2,7"), ("row,col", 'B,"""07"""')],
 )
 def test_a_well_is_read_from_a_row_and_a_column(write: Write, header: str, entry: str) -> None:
     assert read_plate_map(write(f"{header},drug\n{entry},x\n"))["well"].tolist() == ["B07"]

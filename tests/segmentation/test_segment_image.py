@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from tests.tiny_plates import SETTINGS
 
 import cellvote as cv
 from cellvote.errors import ChannelError, SegmentationError
 from cellvote.segmentation import Segmentation
 from cellvote.synthetic import CHANNELS, simulate_field
-from tests.tiny_plates import SETTINGS
 
 FIELD = simulate_field(SETTINGS, "A01")
 

@@ -202,7 +202,13 @@ def test_a_setting_that_is_not_known_is_refused_with_those_that_are() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("nucleus_diameter_px", 1), ("threshold_factor", 0), ("smallest_nucleus", 2), ("growth_px", -1), ("growth_px", "a")],
+    [
+        ("nucleus_diameter_px", 1),
+        ("threshold_factor", 0),
+        ("smallest_nucleus", 2),
+        ("growth_px", -1),
+        ("growth_px", "a"),
+    ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=f"the setting '{name}' cannot be {value!r}"):

@@ -20,7 +20,9 @@ label_images = hnp.arrays(
 
 
 @given(label_images)
-def test_any_label_image_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, label_image: LabelImage) -> None:
+def test_any_label_image_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, label_image: LabelImage
+) -> None:
     path = tmp_path_factory.getbasetemp() / "masks" / "A01_f1.tif"
     write_label_image(path, label_image)
     again = read_label_image(path)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tiny_plates import contents, map_of, operetta_names, write_images
 
 from cellvote.errors import PlateMapError, SegmentationError, SettingsError, StudyError
 from cellvote.plates.acquisition import Acquisition, FieldKey
@@ -15,7 +16,6 @@ from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
 from cellvote.study.study import checked_name, field_file, study_path
-from tests.tiny_plates import contents, map_of, operetta_names, write_images
 
 
 @pytest.fixture
@@ -203,7 +203,9 @@ def test_a_choice_that_fits_no_well_is_refused(tmp_path: Path, acquisition: Acqu
 # Names and places
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "a\\b", ".hidden", "..", "a:b", "a*", " a", "a\n", "x" * 101, "\0"])
+@pytest.mark.parametrize(
+    "name", ["", "../x", "a/b", "a\\b", ".hidden", "..", "a:b", "a*", " a", "a\n", "x" * 101, "\0"]
+)
 def test_a_name_that_could_leave_the_study_is_refused(tmp_path: Path, acquisition: Acquisition, name: str) -> None:
     made = Study.create(tmp_path / "s", acquisition)
     for place in (made.segmentation_folder, made.model_folder, made.predictions_folder):

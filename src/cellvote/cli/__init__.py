@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -84,7 +85,7 @@ def main() -> None:
 def _say(message: str, code: int) -> None:
     """Say in one line what is wrong, as JSON where the window listens, and exit."""
     line = " ".join(message.split())
-    if "--progress" in sys.argv and "json" in sys.argv:
+    if "--progress=json" in sys.argv or ("--progress", "json") in pairwise(sys.argv):
         sys.stderr.write(json.dumps({"error": line}, ensure_ascii=False) + "\n")
     else:
         err.print(

@@ -36,7 +36,10 @@ def inspect(
     print_table(str(acquisition.source), ("", ""), rows)
     first = acquisition.planes.iloc[0]
     channel = acquisition.channels[first["channel"]]
-    out.print(f"for example, {first['path']} is well {first['well']}, field {first['field']}, channel {channel}")
+    out.print(
+        f"for example, {first['path']} is well {first['well']}, field {first['field']}, channel {channel}",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -51,7 +51,11 @@ def print_votes(votes: "pd.DataFrame", by: str, *, json: bool) -> None:
     if json:
         print_json(rows)
         return
-    keys = [key for key in rows[0] if key not in {"class", "share", "margin", "n_cells", "agreement", "set", "shares"}]
+    keys = [
+        key
+        for key in (rows[0] if rows else ())
+        if key not in {"class", "share", "margin", "n_cells", "agreement", "set", "shares"}
+    ]
     shown = [
         (
             *(str(row[key]) for key in keys),

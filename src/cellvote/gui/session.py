@@ -128,7 +128,8 @@ class Session:
             show_error(str(read))
         elif read[0] is self.state.study:
             before, self.state.facts = self.state.facts, read[1]
-            if before is None or before.predicted is not read[1].predicted or before.problem != read[1].problem:
+            same = before is not None and before.predicted is read[1].predicted and before.problem == read[1].problem
+            if not same or self._content is None:
                 self._read_field()
 
     def _on_results_written(self) -> None:

@@ -29,6 +29,7 @@ class CropField:
     size_px: int
     file: Path
     data_offset: int
+    dtype: np.dtype[np.generic]
     rows: dict[FieldKey, tuple[int, int]]
 
     def __call__(self, key: FieldKey) -> FieldRecord:
@@ -38,6 +39,8 @@ class CropField:
         cells_path = study.cells_path(self.segmentation)
         centroids = _centroids(cells_path, cells_path.stat().st_mtime_ns)[start:stop]
         crops = cut_crops(study.read_field(key), centroids, self.size_px)
+        if crops.dtype != self.dtype:
+            raise StudyError(f"{key}: its pixels are {crops.dtype}, those of other fields {self.dtype}. Exclude it.")
         with self.file.open("r+b") as file:
             file.seek(self.data_offset + start * crops[:1].nbytes)
             file.write(crops.tobytes())
@@ -88,7 +91,7 @@ def cut_study_crops(
             f"{path}: needs {n_bytes / 2**30:.1f} GiB, but {free / 2**30:.1f} GiB are free. Free some space."
         )
     offset = _write_header(draft, shape, dtype, n_bytes)
-    step = CropField(study.path, segmentation, size_px, draft, offset, rows)
+    step = CropField(study.path, segmentation, size_px, draft, offset, dtype, rows)
     ledger_path = path.with_name(f".{path.name}.ledger.parquet")
     ledger_path.unlink(missing_ok=True)
     with Ledger(ledger_path) as ledger, open_executor(workers, scheduler) as (executor, n):

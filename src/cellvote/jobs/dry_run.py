@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.segment import resolve_settings
-from cellvote.jobs.train import TrainingPlan
+from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
 from cellvote.learning.inputs import feature_matrix
@@ -76,6 +77,8 @@ class DryRun:
 
 def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Path]) -> DryRun:
     """Say what ``create`` would do; plate maps are read and joined, so that what does not fit shows now."""
+    if study_path(path).exists():
+        raise StudyError(f"{study_path(path)}: is there already. Open it, or choose another name.")
     join_plate_map(acquisition, [read_plate_map(one) for one in plate_maps])
     return DryRun(
         reads=f"{len(acquisition.planes):,} image planes of {len(acquisition.wells)} wells in {acquisition.source}",
@@ -136,11 +139,19 @@ def dry_run_measure(study: Study, segmentation: str, *, workers: int | None) -> 
 
 def _timed(keys: Sequence[FieldKey], one: Callable[[FieldKey], int]) -> tuple[float, int]:
     """Do a few fields and scale up: seconds and bytes for all."""
-    some = [keys[i] for i in sorted({0, len(keys) // 2})][:_N_TIMED] if keys else []
-    started = time.monotonic()
-    n_bytes = sum(one(key) for key in some)
-    scale = len(keys) / len(some) if some else 0.0
-    return (time.monotonic() - started) * scale, int(n_bytes * scale)
+    sizes: list[int] = []
+    seconds = 0.0
+    for key in keys[len(keys) // 2 :]:
+        started = time.monotonic()
+        try:
+            sizes.append(one(key))
+        except CellVoteError:
+            continue  # the step itself will say what is wrong with it
+        seconds += time.monotonic() - started
+        if len(sizes) == _N_TIMED:
+            break
+    scale = len(keys) / max(len(sizes), 1)
+    return seconds * scale, int(sum(sizes) * scale)
 
 
 def _in_parallel(seconds: float, n_fields: int, workers: int | None) -> float:
@@ -159,7 +170,7 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
     seconds, n_bytes = None, None
     if plan.inputs.kind == "measurements":
         train = cells.fold != 0
-        features = feature_matrix(plan.cells, plan.inputs)[train]
+        features = training_features(study, plan, plan.inputs)[train]
         started = time.monotonic()
         if settings.architecture == "forest":
             fit_forest(features, cells.codes[train], 20, settings.seed, default_workers())

@@ -4,26 +4,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from cellvote.errors import WorkerError
 from cellvote.progress import quiet_decoders
-
-
-class InProcessExecutor(Executor):
-    """Runs each call at once, in this process."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call, and return its finished future; what the call raises is raised here."""
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def default_workers() -> int:
@@ -52,7 +41,8 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         return
     workers = workers or default_workers()
     if workers == 1:
-        yield InProcessExecutor(), 1
+        with ThreadPoolExecutor(1) as thread:
+            yield thread, 1
         return
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside Qt and torch threads
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)

@@ -106,7 +106,8 @@ def measure_study(
 
 
 def _up_to_date(study: Study, segmentation: str, mask: FieldRecord, measured: FieldRecord | None) -> bool:
-    if measured is None or measured.checksum != mask.checksum:
+    path = study.mask_path(segmentation, mask.key)
+    if measured is None or not path.exists() or measured.checksum != file_checksum(path):
         return False
     return study.cells_path(segmentation).exists() or rows_path(study, segmentation, mask.key).exists()
 
@@ -121,6 +122,8 @@ def _put_together(study: Study, segmentation: str, keys: list[FieldKey], fresh: 
         index = pd.MultiIndex.from_frame(table[["plate", "well", "field"]])
         kept = {key for key, path in rows.items() if not path.exists() and key not in fresh}
         parts.append(table[index.isin(kept)])
+    if not parts:
+        return  # no field could be measured: the ledger says why
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)

@@ -96,13 +96,15 @@ def run_over_fields(
             if not running:
                 return
             finished, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in sorted(finished, key=lambda f: f.result().key):
-                record = future.result()
+            whole = [future.result() for future in finished if future.exception() is None]
+            for record in sorted(whole, key=lambda r: r.key):
                 ledger.append(record)
                 done, cells = done + 1, cells + record.n_cells
                 rate = cells / max(time.monotonic() - started, 1e-9)
                 message = record.error or f"{cells:,} cells · {rate:,.0f} cells/s"
                 yield Progress(done, len(keys), str(record.key), message)
+            for future in finished:
+                future.result()  # raises where a worker died
             cancel.raise_if_cancelled()
     except (BrokenProcessPool, CancelledError) as error:
         raise WorkerError(

@@ -85,6 +85,7 @@ def predict_study(
         table[f"{PREFIX}{class_name}"] = said[:, i]
     note = {
         "classifier": classifier.folder.as_posix(),
+        "weights": classifier.weights_path.name,
         "weights_checksum": file_checksum(classifier.weights_path),
         "segmentation": name,
         "classes": list(classes),
@@ -135,6 +136,12 @@ def read_note(study: Study, model: str) -> dict[str, Any]:
     if not cells.exists() or file_checksum(cells) != note["cells_checksum"]:
         raise PredictionsError(
             f"the cells were measured anew since {model!r} predicted them. Run: cellvote predict {study.path} {model}"
+        )
+    home = study.model_folder(name) if name in study.models else Path(note["classifier"])
+    weights = home / note.get("weights", "")
+    if weights.is_file() and file_checksum(weights) != note["weights_checksum"]:
+        raise PredictionsError(
+            f"{model!r} was trained anew since it predicted this study. Run: cellvote predict {study.path} {model}"
         )
     return note
 
@@ -228,7 +235,7 @@ def evaluate_study(
     at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
     notes = []
     if at_home:
-        table = table.merge(own[["plate", "well"]], on=["plate", "well"])
+        table = table[table["fold"] != UNSEEN].merge(own[["plate", "well"]], on=["plate", "well"])
     else:
         trained = table["fold"] != UNSEEN
         if trained.any():

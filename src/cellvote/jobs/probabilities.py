@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cellvote.errors import DeviceError
+from cellvote.errors import ClassifierError, DeviceError
 from cellvote.learning.classifier import Classifier, Probabilities
 from cellvote.learning.inputs import Inputs, channel_rows, feature_matrix
 from cellvote.learning.predicting import classic_probabilities, load_classic, network_probabilities
@@ -33,7 +33,7 @@ def cell_probabilities(
     Parameters
     ----------
     cells
-        Rows of the cells table, with ``row`` (where in the table) where crops are needed.
+        Rows of the cells table, with ``row``: where in the table.
 
     Returns
     -------
@@ -43,7 +43,8 @@ def cell_probabilities(
     info = classifier.info
     fold = classifier.folds_of(cells, image_hashes(study, segmentation))
     if not classifier.is_network:
-        features = feature_matrix(cells, info.inputs)
+        table = study.read_cells(segmentation)  # a plate's scale is that of all its cells
+        features = feature_matrix(table, info.inputs)[cells["row"].to_numpy()]
         return classic_probabilities(
             load_classic(classifier), features, fold, len(info.classes), report=report, cancel=cancel
         )
@@ -52,7 +53,15 @@ def cell_probabilities(
     crops = open_crops(study, segmentation, info.inputs.size_px or 0)
     rows = cells["row"].to_numpy()
     channels = channel_rows(study.channels, info.inputs)
-    stored = np.asarray(info.intensity_limits, np.float32)
+    try:
+        stored = np.asarray(info.intensity_limits, np.float32)
+    except ValueError:
+        stored = np.empty(0, np.float32)
+    wanted = (info.n_folds, 2, len(channels))
+    if info.inputs.scale == "none" and stored.shape != wanted:
+        raise ClassifierError(
+            f"{classifier.folder / 'model.json'}: its intensity limits are {stored.shape}, not {wanted}. Train again."
+        )
     plates = cells["plate"].to_numpy()
     of_plate = limits_by_plate(crops, channels, study.read_cells(segmentation, ["plate"])["plate"])
 

@@ -19,7 +19,7 @@ from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, write_json
 from cellvote.study.ledger import FieldRecord, Ledger
-from cellvote.study.masks import write_label_image
+from cellvote.study.masks import read_label_image, write_label_image
 
 N_SAMPLE_FIELDS = 12
 """Automatic settings are measured on this many fields, spread over the study."""
@@ -104,7 +104,7 @@ def segment_study(
         write_json(folder / "segmentation.json", chosen)
     step = SegmentField(study.path, name, method, tuple(chosen["settings"].items()))
     with Ledger(folder / "fields.parquet") as ledger:
-        done = {k for k, r in ledger.done().items() if _still_there(study, name, r)}
+        done = {key for key, record in ledger.done().items() if _is_there(study.mask_path(name, key), record)}
         todo = [key for key in keys if key not in done]
         if todo:
             with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
@@ -121,9 +121,17 @@ def segment_study(
     )
 
 
-def _still_there(study: Study, segmentation: str, record: FieldRecord) -> bool:
-    path = study.mask_path(segmentation, record.key)
-    return path.exists() and file_checksum(path) == record.checksum
+def _is_there(path: Path, record: FieldRecord) -> bool:
+    """Whether a field's masks are there: as they were written, or corrected by a person since."""
+    if not path.exists():
+        return False
+    if file_checksum(path) == record.checksum:
+        return True
+    try:
+        read_label_image(path)
+    except ImageReadError:
+        return False
+    return True
 
 
 def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from cellvote.learning.classifier import (
     load_classifier,
     training_data_hash,
 )
-from cellvote.learning.inputs import Inputs, channel_rows, feature_matrix
+from cellvote.learning.inputs import Features, Inputs, channel_rows, feature_matrix
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.learning.splits import group_of_wells, make_folds
 from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
@@ -220,7 +220,7 @@ def _fit(
     history = History(folder / "history.csv")
     if plan.inputs.kind == "crops":
         return _fit_networks(study, plan, folder, device, history, report, cancel)
-    features, cells = feature_matrix(plan.cells, plan.inputs), plan.training_cells()
+    features, cells = training_features(study, plan, plan.inputs), plan.training_cells()
     train_classic(cells, features, plan.settings, folder, jobs=jobs, history=history, report=report, cancel=cancel)
     return ()
 
@@ -262,6 +262,12 @@ def _fit_networks(
         cancel=cancel,
     )
     return tuple(stored)
+
+
+def training_features(study: Study, plan: TrainingPlan, inputs: Inputs) -> Features:
+    """Take the measurements of the training cells, scaled by all cells of their plates as when predicting."""
+    features: Features = feature_matrix(study.read_cells(plan.segmentation), inputs)[plan.cells["row"].to_numpy()]
+    return features
 
 
 def _split_table(study: Study, plan: TrainingPlan) -> pd.DataFrame:
@@ -309,7 +315,8 @@ def _baselines(study: Study, plan: TrainingPlan) -> dict[str, Any]:
     codes = pd.Index(plan.classes).get_indexer(pd.Index(plan.wells["class_name"])).astype(np.int64)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
     table = feature_columns(study.read_cells(plan.segmentation))
-    features = feature_matrix(plan.cells, Inputs(kind="measurements", columns=tuple(table)))
+    inputs = Inputs(kind="measurements", columns=tuple(table), channels=study.channels, scale=plan.settings.scale)
+    features = training_features(study, plan, inputs)
     said = measurement_probabilities(features, cells.codes, cells.fold, cells.n_classes, plan.settings.seed)
     logistic = evaluate_predictions(
         plan.cells[FIELD].assign(

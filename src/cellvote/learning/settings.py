@@ -12,7 +12,7 @@ _NETWORK: JsonDict = {"architectures": list(NETWORKS)}
 _FOREST: JsonDict = {"architectures": list(FORESTS)}
 
 
-class TrainSettings(BaseModel, frozen=True, extra="forbid"):
+class TrainSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_str=True):
     """How a classifier is trained and held to account.
 
     A field that only some architectures use names them in ``json_schema_extra["architectures"]``.

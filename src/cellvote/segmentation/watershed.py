@@ -33,7 +33,7 @@ OTHERS: Final = "others"
 _LEAST_OBJECTS: Final = 5
 
 
-class WatershedSettings(BaseModel, frozen=True, extra="forbid"):
+class WatershedSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_str=True):
     """How the watershed finds nuclei and grows cells from them."""
 
     nuclei_channel: str = Field(

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tiny_plates import write_images
 
 from cellvote.errors import ImageReadError, LayoutError
 from cellvote.plates.acquisition import FieldKey
@@ -14,7 +15,6 @@ from cellvote.plates.layouts import read_plate
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
 from cellvote.plates.pixels import read_field
 from cellvote.plates.wells import parse_row, row_letters
-from tests.tiny_plates import write_images
 
 
 def numbered(channel: int, number: int, well: str) -> str:
@@ -47,7 +47,9 @@ def test_images_of_another_name_are_left_out_and_told_of(tmp_path: Path) -> None
 
 
 def test_a_pattern_reads_every_group_that_it_names(tmp_path: Path) -> None:
-    names = [f"P{p}/B02_s{s}_w{w}_z{z}_t{t}.tif" for p in (1, 2) for s in (1, 2) for w in "ab" for z in (1, 2) for t in (0,)]
+    names = [
+        f"P{p}/B02_s{s}_w{w}_z{z}_t{t}.tif" for p in (1, 2) for s in (1, 2) for w in "ab" for z in (1, 2) for t in (0,)
+    ]
     pattern = r"(?P<plate>P\d)/(?P<well>[A-H]\d\d)_s(?P<field>\d)_w(?P<channel>\w)_z(?P<z>\d)_t(?P<timepoint>\d)\.tif"
     acquisition = read_plate(write_images(tmp_path, names), pattern=pattern)
     assert acquisition.layout == "pattern"
@@ -146,7 +148,12 @@ def test_a_channel_that_only_some_names_tell_is_refused(tmp_path: Path) -> None:
         read_plate(folder, pattern=r"(?P<well>A\d\d)(?:_(?P<channel>w\d))?\.tif")
 
 
-@given(channel=st.sampled_from(["Channel", "w", "GFP"]), number=st.integers(0, 99), row=st.integers(1, 32), column=st.integers(1, 48))
+@given(
+    channel=st.sampled_from(["Channel", "w", "GFP"]),
+    number=st.integers(0, 99),
+    row=st.integers(1, 32),
+    column=st.integers(1, 48),
+)
 def test_a_numbered_name_says_its_row_and_column_in_any_case(channel: str, number: int, row: int, column: int) -> None:
     name = f"{channel}{number}-{number:02d}-{row_letters(row)}-{column:02d}.tif"
     for spelled in (name, name.upper(), f"{name}f"):

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tests.tiny_plates import operetta_names, write_images
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition
 from cellvote.plates.layouts import read_plate
 from cellvote.plates.pixels import read_field
-from tests.tiny_plates import operetta_names, write_images
 
 HARMONY = "http://www.perkinelmer.com/PEHH/HarmonyV5"
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.tiny_plates import operetta_names, write_images
 
 from cellvote.errors import LayoutError
 from cellvote.plates.layouts import LAYOUTS, read_plate
-from tests.tiny_plates import operetta_names, write_images
 
 OPERETTA = operetta_names([(1, 1), (1, 2)])
 NUMBERED = [f"Channel{channel}-{number:02d}-A-{number:02d}.tif" for channel in (1, 2) for number in (1, 2)]

@@ -1,6 +1,7 @@
 """The Segment dock: try settings on the field that is shown, then segment and measure the whole study."""
 
 import json
+import os
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step, module_step
 from cellvote.gui.vote_text import field_name
 from cellvote.plates.acquisition import FieldKey
-from cellvote.study.masks import read_label_image
+from cellvote.study.masks import LabelImage, read_label_image
 from cellvote.study.study import checked_name
 
 DOCK = "segment"
@@ -42,8 +43,8 @@ class SegmentDock(StepDock):
         self._methods: dict[str, type[BaseModel]] = {}
         self._tried: FieldKey | None = None
         self._n_tried = 0
-        self._preview_folder = tempfile.TemporaryDirectory(prefix="cellvote-preview-")
-        self.destroyed.connect(self._preview_folder.cleanup)
+        self._previews: list[Path] = []
+        self.destroyed.connect(partial(_remove, self._previews))
         self.method_box = combo("How cells are found")
         self.method_box.currentIndexChanged.connect(self._on_method_chosen)
         self.form_place = QVBoxLayout()
@@ -130,16 +131,24 @@ class SegmentDock(StepDock):
             self.refuse(error)
             return
         self._tried = key
-        out = Path(self._preview_folder.name) / "masks.tif"
+        out = self._new_preview()
         method = str(self.method_box.currentData())
         arguments = (str(study.path), key.plate, key.well, str(key.field), str(out), method, json.dumps(settings))
         self.run(module_step(TRYING, "cellvote.gui.try_segmentation", *arguments, dock=DOCK))
+
+    def _new_preview(self) -> Path:
+        """Name a temporary file for the masks, in place of the one before."""
+        _remove(self._previews)
+        handle, name = tempfile.mkstemp(prefix="cellvote-preview-", suffix=".tif")
+        os.close(handle)
+        self._previews.append(Path(name))
+        return self._previews[-1]
 
     def _on_step_finished(self, step: Step, result: StepResult) -> None:
         super()._on_step_finished(step, result)
         if step.title == TRYING and result.outcome == "done":
             self._n_tried = int(result.answer["cells"])
-            self._reading.ask(partial(read_label_image, Path(result.answer["masks"])))
+            self._reading.ask(partial(_read_once, self._previews))
 
     def _on_preview_read(self, masks: Any) -> None:
         if self._tried is not None and self._tried == self.state.key and isinstance(masks, np.ndarray):
@@ -191,3 +200,14 @@ def _load_methods() -> dict[str, type[BaseModel]]:
     from cellvote.segmentation import METHODS
 
     return {name: settings for name, (settings, _) in METHODS.items()}
+
+
+def _read_once(previews: list[Path]) -> LabelImage:
+    masks = read_label_image(previews[-1])
+    _remove(previews)
+    return masks
+
+
+def _remove(previews: list[Path]) -> None:
+    while previews:
+        previews.pop().unlink(missing_ok=True)

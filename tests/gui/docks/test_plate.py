@@ -1,0 +1,184 @@
+"""The Plate dock: open a study, walk its plates, colour them, make a new one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.gui.conftest import docked, write_predictions
+
+from cellvote.gui.colours import CLASS_COLOURS
+from cellvote.gui.docks.plate import PlateDock
+from cellvote.gui.plate_colouring import CELLS, VOTE_SHARE
+from cellvote.gui.session import Session, session_of
+from cellvote.study import Study
+
+
+@pytest.fixture
+def dock(viewer, session: Session, qtbot) -> PlateDock:
+    """Return the dock as napari opens it: with a proxy of the viewer."""
+    _, made = viewer.window.add_plugin_dock_widget("cellvote", "Plate")
+    return made
+
+
+@pytest.fixture
+def opened(dock: PlateDock, session: Session, small_study: Study, settle) -> PlateDock:
+    dock.open_path(small_study.path)
+    settle(session)
+    return dock
+
+
+def click(dock: PlateDock, qtbot, well: str) -> None:
+    from qtpy.QtCore import Qt
+
+    qtbot.mouseClick(dock.view, Qt.MouseButton.LeftButton, pos=dock.view.well_rect(well).center().toPoint())
+
+
+def choices(box) -> list[str]:
+    return [box.itemText(i) for i in range(box.count())]
+
+
+def test_without_a_study_the_dock_says_what_to_do(dock: PlateDock) -> None:
+    assert dock.pages.currentWidget() is dock.empty
+
+
+def test_an_open_study_is_coloured_by_vote_and_share(opened: PlateDock) -> None:
+    assert opened.pages.currentWidget() is opened.looking
+    assert "small" in opened.title.text()
+    assert opened.colour_box.currentData() == VOTE_SHARE
+    wells = opened.view.colouring().wells
+    assert wells["B01"].colour == CLASS_COLOURS[0]
+    assert wells["B02"].colour == CLASS_COLOURS[1]
+    assert wells["B03"].mark == "missing"
+    assert [bar.name for bar in opened.legend.bars()] == ["DMSO (2)", "taxol (2)"]
+    assert opened.view.selected() == "A01"
+
+
+def test_clicking_a_well_shows_it(viewer, opened: PlateDock, session: Session, qtbot, settle) -> None:
+    click(opened, qtbot, "B02")
+    settle(session)
+    assert session.content.key.well == "B02"
+    assert opened.view.selected() == "B02"
+    assert viewer.canvas.overlays.text.text.startswith("B02 field 1 · taxol")
+    click(opened, qtbot, "B03")
+    assert session.state.key.well == "B02", "a well without images cannot be shown"
+
+
+def test_every_column_and_the_cell_count_can_colour_the_plate(opened: PlateDock) -> None:
+    titles = choices(opened.colour_box)
+    expected = ["Vote and its share", "Vote", "Vote right or wrong", "Share of DMSO", "Share of taxol", "Cell count"]
+    assert titles == [*expected, "drug", "dose"]
+    for index in range(opened.colour_box.count()):
+        opened.colour_box.setCurrentIndex(index)
+        assert opened.view.colouring().wells["A01"].colour or opened.colour_box.currentData() == ""
+
+
+def test_the_chosen_colouring_outlives_new_results(opened: PlateDock, session: Session, small_study, settle) -> None:
+    opened.colour_by(CELLS)
+    write_predictions(small_study, "second")
+    session.state.results_written(model="second")
+    settle(session)
+    assert opened.colour_box.currentData() == CELLS
+    assert choices(opened.model_box) == ["model", "second"]
+    assert opened.model_box.currentText() == "second"
+
+
+def test_another_classifier_recolours_plate_and_field(opened: PlateDock, session, small_study, viewer, settle) -> None:
+    write_predictions(small_study, "second", min_cells=100)
+    session.state.results_written()
+    settle(session)
+    opened.model_box.setCurrentIndex(opened.model_box.findText("second"))
+    settle(session)
+    assert opened.view.colouring().wells["A01"].mark == "unknown"
+    assert "too few cells to vote (4)" in viewer.canvas.overlays.text.text
+
+
+def test_the_tooltip_tells_treatment_cells_and_vote(opened: PlateDock) -> None:
+    words = opened._tooltip("A01")
+    for part in ("DMSO", "dose", "DMSO · 75 % of 4 cells", "true: DMSO ✓"):
+        assert part in words
+
+
+def test_several_fields_are_walked_by_choice_and_by_arrows(viewer, session, study: Study, qtbot, settle) -> None:
+    dock = docked(viewer, PlateDock)
+    dock.open_path(study.path)
+    settle(session)
+    assert choices(dock.field_box) == ["field 1", "field 2"]
+    dock.field_box.setCurrentIndex(1)
+    assert session.state.key.field == 2
+    dock.next_button.click()
+    assert session.state.key.field == 1
+    assert session.state.key != study.fields[0]
+    dock.previous_button.click()
+    assert session.state.key == study.fields[1]
+    settle(session)
+
+
+def test_several_plates_can_be_chosen(viewer, session, tiny_plate, tmp_path, qtbot, settle) -> None:
+    from cellvote.plates.layouts import read_plate
+
+    for name in ("one", "two"):
+        shutil.copytree(tiny_plate.images_folder, tmp_path / name / "Images")
+        for index in (tmp_path / name / "Images").glob("*.xml"):
+            index.write_bytes(index.read_bytes().replace(b"P-1", f"P-{name}".encode()))
+    study = Study.create(tmp_path / "both", read_plate([tmp_path / "one", tmp_path / "two"]))
+    dock = docked(viewer, PlateDock)
+    dock.open_path(study.path)
+    settle(session)
+    assert choices(dock.plate_box) == ["P-one", "P-two"]
+    dock.plate_box.setCurrentIndex(1)
+    settle(session)
+    assert session.state.key.plate == "P-two"
+    assert viewer.canvas.overlays.text.text.startswith("P-two/")
+
+
+def test_a_folder_of_images_is_offered_as_a_new_study(dock: PlateDock, bare_study: Study) -> None:
+    dock.open_path(bare_study.source)
+    assert dock.pages.currentWidget() is dock.new_study
+    assert dock.new_study.images.text() == str(bare_study.source)
+    assert dock.new_study.study.text().endswith("plate.cellvote")
+    dock.new_study.back_button.click()
+    assert dock.pages.currentWidget() is dock.empty
+
+
+def test_a_new_study_is_made_and_opened(
+    dock: PlateDock, session, bare_study: Study, tmp_path: Path, qtbot, settle
+) -> None:
+    plate_map = tmp_path / "map.csv"
+    plate_map.write_text("well,drug\nA01,DMSO\nA02,taxol\n", encoding="utf-8")
+    form = dock.new_study
+    dock.open_path(bare_study.source)
+    form.plate_map.setText(str(plate_map))
+    form.study.setText(str(tmp_path / "made"))
+    form.create_button.click()
+    qtbot.waitUntil(lambda: session.runner.step is None, timeout=60_000)
+    settle(session)
+    assert session.state.study.path == tmp_path / "made.cellvote"
+    assert dock.pages.currentWidget() is dock.looking
+    assert choices(dock.colour_box) == ["drug"]
+
+
+def test_a_study_that_cannot_be_made_says_why(dock: PlateDock, session, bare_study: Study, qtbot) -> None:
+    form = dock.new_study
+    dock.open_path(bare_study.source)
+    form.study.setText(str(bare_study.path))
+    form.create_button.click()
+    qtbot.waitUntil(lambda: session.runner.step is None, timeout=60_000)
+    assert "is there already" in form.step_box.message.text()
+    assert form.create_button.isEnabled()
+
+
+def test_the_dock_goes_on_with_the_layers_of_a_reader(viewer, small_study: Study, qtbot, settle) -> None:
+    from cellvote.gui.readers import study_layers
+
+    for data, options, kind in study_layers(small_study):
+        getattr(viewer, f"add_{kind}")(data, **options)
+    layers = list(viewer.layers)
+    dock = docked(viewer, PlateDock)
+    session = session_of(viewer)
+    settle(session)
+    assert session.state.study.path == small_study.path
+    assert list(viewer.layers) == layers
+    session.state.choose_well("plate", "B02")
+    settle(session)
+    assert list(viewer.layers) == layers
+    assert "B02" in viewer.canvas.overlays.text.text
