@@ -126,5 +126,5 @@ def test_the_command_goes_the_whole_way_again_in_its_own_folder_and_says_the_sam
     assert said.code == 0
     assert set(said.json) == {*result.evaluation, "truth", "study", "report", "seconds"}
     assert said.json["study"] == str(result.study.path)
-    assert said.json["truth"] == pytest.approx(result.truth)
+    assert said.json["truth"] == result.truth
     assert said.json["well"]["confusion"] == result.evaluation["well"]["confusion"]

@@ -4,13 +4,14 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 
 import pytest
 from tests.cli.conftest import Call
 
+from cellvote.cli import terminal
+from cellvote.progress import Progress
 from cellvote.study import Study
 from cellvote.study.ledger import Ledger
 
@@ -61,19 +62,36 @@ def test_a_bar_leaves_standard_output_to_the_result(call: Call, new_study: Study
     assert "Segment" in said.err
 
 
-def test_ctrl_c_lets_the_field_at_work_finish_and_ends_with_130(new_study: Study) -> None:
-    command = [sys.executable, "-m", "cellvote", "segment", str(new_study.path), "--workers", "1", "--progress", "json"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        first = json.loads(process.stderr.readline())
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read().splitlines()
-    assert first["done"] == 1
-    assert process.returncode == 130
-    assert "Run the same command again" in json.loads(rest[-1])["error"]
-    done = len(Ledger(new_study.segmentation_folder("watershed") / "fields.parquet").done())
-    assert done == len(rest)
-    assert done < 32
+def test_ctrl_c_lets_the_field_at_work_finish_and_ends_with_130(
+    call: Call, new_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress] = []
+
+    def press_ctrl_c(progress: Progress) -> None:
+        told.append(progress)
+        if progress.done == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr(terminal, "_report_json", press_ctrl_c)
+    before = signal.getsignal(signal.SIGINT)
+    said = call("segment", new_study.path, "--workers", 1, "--progress", "json")
+    assert said.code == 130
+    assert "Run the same command again" in json.loads(said.err)["error"]
+    assert len(Ledger(new_study.segmentation_folder("watershed") / "fields.parquet").done()) == len(told) == 3
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_stops_at_once(call: Call, new_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press_twice(progress: Progress) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr(terminal, "_report_json", press_twice)
+    said = call("segment", new_study.path, "--workers", 1, "--progress", "json")
+    assert said.code == 130
+    assert call("segment", new_study.path, "--workers", 1, "--wells", "A01").code == 0
 
 
 def test_the_command_line_can_be_called_from_any_thread(call: Call, new_study: Study) -> None:

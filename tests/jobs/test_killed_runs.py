@@ -20,23 +20,30 @@ from cellvote.study import Study
 from cellvote.study.ledger import Ledger
 from cellvote.synthetic import SimulatedPlate
 
+pytestmark = pytest.mark.slow
 
-def run_and_kill(until: str, *arguments: str) -> list[psutil.Process]:
-    """Start the command line, kill it when its progress comes to a place, and return the processes it had started."""
-    command = [sys.executable, "-m", "cellvote", *arguments, "--progress", "json"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+FOREST = {"n_trees": 60}
+NETWORK = {"architecture": "small-resnet", "epochs": 3, "crop_size_px": 24}
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    command = [sys.executable, "-m", "cellvote", *map(str, arguments), "--progress", "json"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kill(process: subprocess.Popen[str], when: str) -> list[psutil.Process]:
+    """Kill a process when its progress comes to a place, and return the processes that it had started."""
+    with process:
         assert process.stderr is not None
-        told = next((line for line in iter(process.stderr.readline, "") if until in line), None)
+        told = next((line for line in iter(process.stderr.readline, "") if when in line), None)
         assert told is not None, "it ended before"
         children = psutil.Process(process.pid).children(recursive=True)
         os.kill(process.pid, signal.SIGKILL)
     return children
 
 
-def tables_and_masks(study: Study) -> dict[str, bytes]:
-    folder = study.segmentation_folder("watershed")
-    paths = [folder / "cells.parquet", *folder.glob("masks/**/*.tif"), *folder.glob("nuclei/**/*.tif")]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+# Segmenting
 
 
 @pytest.fixture
@@ -50,13 +57,19 @@ def stuck_image(tiny_plate: SimulatedPlate, tmp_path: Path) -> tuple[SimulatedPl
     return SimulatedPlate(folder, tiny_plate.settings, tiny_plate.plate_map, tiny_plate.truth), image, whole
 
 
+def tables_and_masks(study: Study) -> dict[str, bytes]:
+    folder = study.segmentation_folder("watershed")
+    paths = [folder / "cells.parquet", *folder.glob("masks/**/*.tif"), *folder.glob("nuclei/**/*.tif")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
 def test_a_killed_segmentation_leaves_no_process_and_goes_on_to_the_same_bytes(
     stuck_image: tuple[SimulatedPlate, Path, bytes], finished_study: Study, tmp_path: Path
 ) -> None:
     plate, image, whole = stuck_image
     study = create_study(tmp_path / "s", plate)
-    workers = run_and_kill('"done": 3,', "segment", str(study.path), "--workers", "2")
+    workers = kill(start("segment", study.path, "--workers", 2), when='"done": 3,')
     assert len(workers) >= 2
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert alive == []
@@ -70,33 +83,29 @@ def test_a_killed_segmentation_leaves_no_process_and_goes_on_to_the_same_bytes(
     assert tables_and_masks(study) == tables_and_masks(finished_study)
 
 
-FOREST = {"n_trees": 200}
-NETWORK = {"architecture": "small-resnet", "epochs": 3, "crop_size_px": 24}
+# Training
 
 
-@pytest.mark.parametrize(
-    ("settings", "until", "weights"),
-    [(FOREST, "fold 1", None), (NETWORK, "fold 1 of 2, epoch 1", "model.safetensors")],
-    ids=["forest", "network"],
-)
-def test_a_killed_training_goes_on_to_the_same_predictions_and_votes(
-    study: Study, tmp_path: Path, settings: dict[str, Any], until: str, weights: str | None
-) -> None:
-    unbroken = Study.open(shutil.copytree(study.path, tmp_path / "unbroken.cellvote"))
-    assignments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    options = ["--classes", "moa", "--name", "m", "--device", "cpu", "--workers", "1", *assignments]
-    run_and_kill(until, "train", str(study.path), *options)
-    folder = study.model_folder("m")
-    assert list((folder / "checkpoint").iterdir())
-    assert not (folder / "model.json").exists()
-    for one in (study, unbroken):
-        train_study(one, "moa", settings=settings, name="m", workers=1, device="cpu")
-        predict_study(one, "m", workers=1, device="cpu")
-    if weights:
-        assert (folder / weights).read_bytes() == (unbroken.model_folder("m") / weights).read_bytes()
-    said = [
-        {path.name: path.read_bytes() for path in one.predictions_folder("m").glob("*.parquet")}
-        for one in (study, unbroken)
-    ]
-    assert set(said[0]) == {"cells.parquet", "fields.parquet", "wells.parquet", "treatments.parquet"}
-    assert said[0] == said[1]
+def predict_with(study: Study, settings: dict[str, Any], name: str) -> dict[str, bytes]:
+    """Train to the end, predict, and return predictions and votes."""
+    train_study(study, "moa", settings=settings, name=name, workers=1, device="cpu")
+    predict_study(study, name, workers=1, device="cpu")
+    return {path.name: path.read_bytes() for path in study.predictions_folder(name).glob("*.parquet")}
+
+
+def test_killed_trainings_go_on_to_the_same_predictions_and_votes(study: Study, tmp_path: Path) -> None:
+    other = Study.open(shutil.copytree(study.path, tmp_path / "other.cellvote"))
+    common = ("train", "STUDY", "--classes", "moa", "--name", "m", "--device", "cpu", "--workers", 1)
+    runs = []
+    for one, settings in ((study, FOREST), (other, NETWORK)):  # both at once: starting takes longest
+        assignments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+        runs.append(start(*(one.path if part == "STUDY" else part for part in common), *assignments))
+    kill(runs[0], when="fold 1")
+    kill(runs[1], when="fold 1 of 2, epoch 1")
+    for one in (study, other):
+        assert list((one.model_folder("m") / "checkpoint").iterdir())
+        assert not (one.model_folder("m") / "model.json").exists()
+    assert predict_with(study, FOREST, "m") == predict_with(other, FOREST, "unbroken")
+    assert predict_with(other, NETWORK, "m") == predict_with(study, NETWORK, "unbroken")
+    weights = [one.model_folder(name) / "model.safetensors" for one, name in ((other, "m"), (study, "unbroken"))]
+    assert weights[0].read_bytes() == weights[1].read_bytes()

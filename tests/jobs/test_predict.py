@@ -131,12 +131,9 @@ def test_other_vote_settings_are_kept_for_every_level(study: Study) -> None:
     assert read_json(folder / "predictions.json")["vote"] == ANY_NUMBER.model_dump()
 
 
-def test_a_study_without_treatments_has_none_to_vote_on(tiny_plate: SimulatedPlate, tmp_path: Path) -> None:
-    plate_map = read_plate_map(tiny_plate.plate_map_path)[["well", "moa"]]
-    bare = Study.create(tmp_path / "bare", read_plate(tiny_plate.folder), plate_map)
-    segment_study(bare, workers=1)
-    measure_study(bare, workers=1)
-    train_study(bare, "moa", settings=FOREST, workers=1)
+def test_a_study_without_treatments_has_none_to_vote_on(study: Study) -> None:
+    write_table(study.path / "platemap.parquet", study.plate_map[["plate", "well", "imaged", "moa"]])
+    bare = Study.open(study.path)
     predict_study(bare, "forest", workers=1)
     assert len(vote_study(bare, "forest", "treatment")) == 0
     assert evaluate_study(bare, "forest")["treatment"] is None

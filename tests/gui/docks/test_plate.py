@@ -173,7 +173,7 @@ def test_the_dock_goes_on_with_the_layers_of_a_reader(viewer, small_study: Study
     for data, options, kind in study_layers(small_study):
         getattr(viewer, f"add_{kind}")(data, **options)
     layers = list(viewer.layers)
-    dock = docked(viewer, PlateDock)
+    docked(viewer, PlateDock)
     session = session_of(viewer)
     settle(session)
     assert session.state.study.path == small_study.path

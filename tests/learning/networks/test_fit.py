@@ -73,7 +73,7 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_crops_that_differ_are_told_apart(tmp_path: Path) -> None:
-    settings = SETTINGS.model_copy(update={"epochs": 20, "patience": 20})
+    settings = SETTINGS.model_copy(update={"epochs": 14, "patience": 14})
     said = predict(run(tmp_path, settings=settings))
     np.testing.assert_allclose(said.sum(axis=1), 1)
     assert (said.argmax(axis=1) == DATA.codes).all()
