@@ -1,37 +1,14 @@
 """Colours: of classes, of channels, and of numbers; all told apart by colour-blind people too."""
 
-import colorsys
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from cellvote.palette import CLASS_COLOURS, class_colours, hex_colour, rgb
 from cellvote.plates.acquisition import looks_nuclear
 
-CLASS_COLOURS: Final = (
-    "#56b4e9",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#f0e442",
-    "#d55e00",
-    "#0072b2",
-    "#aa4499",
-    "#44aa99",
-    "#ddcc77",
-    "#882255",
-    "#999933",
-    "#88ccee",
-    "#ee8866",
-    "#bbcc33",
-    "#ffaabb",
-    "#6699cc",
-    "#997700",
-    "#44bb99",
-    "#994455",
-)
-"""Okabe and Ito's palette, blue and orange first, then Paul Tol's; grey is kept for what has no class."""
+__all__ = ["CLASS_COLOURS", "class_colours", "rgb"]
 
 UNKNOWN_COLOUR: Final = "#8a8f98"
 """Of what has no class, no number or no vote."""
@@ -52,15 +29,6 @@ _FREE: Final = ("green", "magenta", "bop blue", "yellow", "red", "cyan", "bop or
 # matplotlib's viridis without its darkest part, which a dark window swallows: numbers keep their order in grey
 # and for colour-blind people.
 _SEQUENTIAL: Final = ("#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
-
-
-def class_colours(n: int) -> tuple[str, ...]:
-    """Give colours to ``n`` classes, in their order; beyond the palette, hues at the golden angle."""
-    more = (
-        colorsys.hsv_to_rgb((0.11 + 0.61803 * i) % 1, 0.55, 0.9 if i % 2 else 0.65)
-        for i in range(max(0, n - len(CLASS_COLOURS)))
-    )
-    return (*CLASS_COLOURS[:n], *(_hex(colour) for colour in more))
 
 
 def channel_colours(channels: Sequence[str]) -> tuple[str, ...]:
@@ -87,19 +55,10 @@ def sequential(share: float) -> str:
     stops = np.array([rgb(colour) for colour in _SEQUENTIAL])
     at = float(np.clip(share, 0, 1)) * (len(stops) - 1)
     low = min(int(at), len(stops) - 2)
-    return _hex(stops[low] + (stops[low + 1] - stops[low]) * (at - low))
+    return hex_colour(stops[low] + (stops[low + 1] - stops[low]) * (at - low))
 
 
 def faded(colour: str, strength: float, towards: str = "#2b3038") -> str:
     """Mix a colour with the colour of an empty well; strength 1 is the pure colour."""
     strength = float(np.clip(strength, 0, 1))
-    return _hex(rgb(towards) + (rgb(colour) - rgb(towards)) * strength)
-
-
-def rgb(colour: str) -> npt.NDArray[np.float64]:
-    """Read ``#rrggbb`` as three numbers from 0 to 1."""
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def _hex(colour: Sequence[float] | npt.NDArray[np.float64]) -> str:
-    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in colour)
+    return hex_colour(rgb(towards) + (rgb(colour) - rgb(towards)) * strength)

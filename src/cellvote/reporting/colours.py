@@ -1,37 +1,14 @@
 """Colours on white paper: of classes, of shares and of channels; all told apart by colour-blind people too."""
 
-import colorsys
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from cellvote.palette import CLASS_COLOURS, class_colours, hex_colour, rgb
 from cellvote.plates.acquisition import looks_nuclear
 
-CLASS_COLOURS: Final = (
-    "#56b4e9",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#f0e442",
-    "#d55e00",
-    "#0072b2",
-    "#aa4499",
-    "#44aa99",
-    "#ddcc77",
-    "#882255",
-    "#999933",
-    "#88ccee",
-    "#ee8866",
-    "#bbcc33",
-    "#ffaabb",
-    "#6699cc",
-    "#997700",
-    "#44bb99",
-    "#994455",
-)
-"""Okabe and Ito's palette, blue and orange first, then Paul Tol's; the docks use the same ones in the same order."""
+__all__ = ["CLASS_COLOURS", "class_colours", "rgb"]
 
 INK: Final = "#1d2733"
 MUTED: Final = "#66717d"
@@ -44,19 +21,10 @@ _NUCLEAR: Final = "#20adf8"
 _FREE: Final = ("#00ff00", "#ff00ff", "#f8ad20", "#ff3030", "#00ffff", "#ffff00", "#b0b0b0")
 
 
-def class_colours(n: int) -> tuple[str, ...]:
-    """Give colours to ``n`` classes, in their order; beyond the palette, hues at the golden angle."""
-    more = (
-        colorsys.hsv_to_rgb((0.11 + 0.61803 * i) % 1, 0.55, 0.9 if i % 2 else 0.65)
-        for i in range(max(0, n - len(CLASS_COLOURS)))
-    )
-    return (*CLASS_COLOURS[:n], *(_hex(colour) for colour in more))
-
-
 def mixed(colour: str, strength: float, towards: str = PAPER) -> str:
     """Mix a colour with another one; strength 1 is the pure colour."""
     strength = float(np.clip(strength, 0, 1))
-    return _hex(rgb(towards) + (rgb(colour) - rgb(towards)) * strength)
+    return hex_colour(rgb(towards) + (rgb(colour) - rgb(towards)) * strength)
 
 
 def share_tint(colour: str, share: float, n_classes: int) -> str:
@@ -87,12 +55,3 @@ def channel_colours(channels: Sequence[str]) -> tuple[str, ...]:
         else:
             chosen.append(free.pop(0) if free else "#b0b0b0")
     return tuple(chosen)
-
-
-def rgb(colour: str) -> npt.NDArray[np.float64]:
-    """Read ``#rrggbb`` as three numbers from 0 to 1."""
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def _hex(colour: Sequence[float] | npt.NDArray[np.float64]) -> str:
-    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in colour)
