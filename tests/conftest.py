@@ -64,6 +64,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("gui")
         if "real_data" in fixtures:
             item.add_marker("realdata")
+    # Tests of the window come last: torch's compiler and Mesa's OpenGL each bring an LLVM along, and Python dies where
+    # OpenGL comes first. (In the program they never meet: what the window starts runs in processes of its own.)
+    items.sort(key=lambda item: item.get_closest_marker("gui") is not None)
     _skip_without_real_data(config, items)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_cuda():

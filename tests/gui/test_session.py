@@ -56,7 +56,7 @@ def test_the_vote_stands_on_the_canvas_with_a_legend(viewer, shown) -> None:
     assert text_of(viewer) == "A01 field 1 · DMSO · 75 % of 4 cells · margin 0.50 · true: DMSO ✓"
     assert viewer.canvas.overlays.text.visible
     legend = [viewer.canvas.overlays[f"cellvote_class_{i}"] for i in range(2)]
-    assert [line.text for line in legend] == ["■ DMSO · 3 cells", "■ taxol · 1 cells"]
+    assert [line.text for line in legend] == ["■ DMSO · 3 cells", "■ taxol · 1 cell"]
     assert np.allclose(legend[1].color[:3], rgb(CLASS_COLOURS[1]), atol=1e-6)
 
 

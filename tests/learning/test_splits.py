@@ -97,6 +97,18 @@ def test_a_class_on_one_plate_only_is_refused_when_plates_are_held_out() -> None
         make_folds(wells, 5, 0, "plate")
 
 
+def test_a_fold_that_leaves_nothing_of_a_class_to_learn_from_is_refused() -> None:
+    wells = wells_of({"a": 2, "b": 2}).assign(group=["g1", "g2", "g3", "g2"])
+    complaints = []
+    for seed in range(10):  # two of the three groups are held out together: both groups of a class, or not
+        try:
+            make_folds(wells, 2, seed, "batch")
+        except ClassesError as error:
+            complaints.append(str(error))
+    assert complaints
+    assert all("held out by batch, nothing is left to learn the class" in complaint for complaint in complaints)
+
+
 # Groups
 
 PLATE_MAP = pd.DataFrame(

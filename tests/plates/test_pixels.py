@@ -38,6 +38,16 @@ def png_bytes(plane: Pixels = PLANE) -> bytes:
     return file.getvalue()
 
 
+def with_tag(content: bytes, name: str, value: int) -> bytes:
+    """Change one number of a TIFF's header."""
+    with tifffile.TiffFile(io.BytesIO(content)) as tiff:
+        tag = tiff.pages[0].tags[name]
+    changed = bytearray(content)
+    form = {3: "<H", 4: "<I"}[int(tag.dtype)]
+    changed[tag.valueoffset : tag.valueoffset + struct.calcsize(form)] = struct.pack(form, value)
+    return bytes(changed)
+
+
 WHOLE = {
     "raw": tiff_bytes(),
     "lzw": tiff_bytes(compression="lzw", predictor=True),
@@ -52,6 +62,24 @@ WHOLE = {
 def test_every_kind_of_tiff_gives_the_same_pixels(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tif").write_bytes(content)
     assert np.array_equal(read_plane(tmp_path / "a.tif"), PLANE)
+
+
+def test_rows_per_strip_without_a_limit_mean_one_strip(tmp_path: Path) -> None:
+    content = with_tag(tiff_bytes(rowsperstrip=2**20), "RowsPerStrip", 2**32 - 1)
+    (tmp_path / "a.tif").write_bytes(content)
+    assert np.array_equal(read_plane(tmp_path / "a.tif"), PLANE)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_packed_bits_of_a_camera_are_read(tmp_path: Path, bits: int) -> None:
+    grey = PLANE % 2**bits
+    (tmp_path / "a.tif").write_bytes(tiff_bytes(grey, bitspersample=bits))
+    assert np.array_equal(read_plane(tmp_path / "a.tif"), grey)
+
+
+def test_a_black_and_white_tiff_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff_bytes(PLANE > 2000, photometric="minisblack"))
+    assert np.array_equal(read_plane(tmp_path / "a.tif"), PLANE > 2000)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "uint32", "float32"])
@@ -170,16 +198,6 @@ def test_a_header_that_claims_terabytes_is_refused_before_memory_is_taken(tmp_pa
     (tmp_path / "a.tif").write_bytes(lying_tiff(2**20, 2**20))
     with pytest.raises(ImageReadError, match=r"claims an image of 1048576 × 1048576 \(2048.0 GiB\): refused"):
         read_plane(tmp_path / "a.tif")
-
-
-def with_tag(content: bytes, name: str, value: int) -> bytes:
-    """Change one number of a TIFF's header."""
-    with tifffile.TiffFile(io.BytesIO(content)) as tiff:
-        tag = tiff.pages[0].tags[name]
-    changed = bytearray(content)
-    form = {3: "<H", 4: "<I"}[int(tag.dtype)]
-    changed[tag.valueoffset : tag.valueoffset + struct.calcsize(form)] = struct.pack(form, value)
-    return bytes(changed)
 
 
 @pytest.mark.parametrize("kind", WHOLE)

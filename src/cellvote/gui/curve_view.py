@@ -55,7 +55,9 @@ class CurveView(QWidget):
         painter.setPen(ink)
         painter.drawText(QPointF(plot.left(), place.top() + metrics.ascent()), title)
         keys = "validation ━  training ─"
-        painter.setPen(quiet.lighter())
+        softer = QColor(ink)
+        softer.setAlphaF(0.65)
+        painter.setPen(softer)
         painter.drawText(place, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, keys)
         painter.setPen(QPen(quiet, 1))
         painter.drawRect(plot)

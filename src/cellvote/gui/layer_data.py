@@ -56,7 +56,7 @@ def overlay_options(study: Study, overlay: Overlay) -> dict[str, Any]:
     """Say how the layer of coloured cells is made."""
     return {
         "name": "Predictions",
-        "opacity": 0.5,
+        "opacity": 0.7,  # less, and bright channels tint a class until it looks like another one
         "colormap": class_colormap(len(overlay.classes)),
         "features": overlay.features,
         "metadata": _mark(PREDICTIONS, study),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from cellvote.gui.plate_colouring import ColourBar, LegendEntry
@@ -13,11 +13,13 @@ from cellvote.gui.plate_view import EMPTY_STRENGTH, paint_mark
 _SWATCH: Final = 12.0
 _GAP: Final = 14.0
 _BAR_HEIGHT: Final = 9.0
+_NAMED_BAR: Final = 0.42
+"""Share of the width that a bar takes where its name stands beside it."""
 _MOST: Final = 40
 
 
 class Legend(QWidget):
-    """Paints legend entries in as many columns as fit, below them one colour bar each."""
+    """Paints legend entries side by side as they fit, below them the colour bars."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,8 +68,12 @@ class Legend(QWidget):
     def _entries_height(self, width: float) -> float:
         return self._places(width)[-1].y() + self._line() if self._entries else 0.0
 
-    def _bar_height(self, bar: ColourBar) -> float:
-        return self._line() * (2 if bar.name else 1) + _BAR_HEIGHT + 4
+    def _bars_height(self) -> float:
+        """A named bar takes a line, beside its name; the range stands once, below the last."""
+        if not self._bars:
+            return 0.0
+        lines = len(self._bars) if self._bars[0].name else 0
+        return (lines + 1) * self._line() + (0 if lines else _BAR_HEIGHT)
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name, as of every method below)
         """Say that a narrower legend is taller."""
@@ -75,9 +81,7 @@ class Legend(QWidget):
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         """Give the height that everything needs."""
-        rows = -(-len(self._bars) // self._bar_columns())
-        bars = rows * max((self._bar_height(bar) for bar in self._bars), default=0.0)
-        return int(self._entries_height(width) + bars + 2)
+        return int(self._entries_height(width) + self._bars_height() + 4)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for the width of a dock."""
@@ -86,9 +90,6 @@ class Legend(QWidget):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Never be squeezed until text is cut."""
         return QSize(120, self.heightForWidth(max(self.width(), 200)))
-
-    def _bar_columns(self) -> int:
-        return 1 if len(self._bars) < 2 else 2
 
     # Painting
 
@@ -100,14 +101,8 @@ class Legend(QWidget):
         ink = QColor(self.palette().windowText().color())
         for entry, place in zip(self._entries, self._places(self.width()), strict=True):
             self._paint_entry(painter, entry, place, ink)
-        top = self._entries_height(self.width())
-        columns = self._bar_columns()
-        width = (self.width() - _GAP * (columns - 1)) / columns
-        for i, bar in enumerate(self._bars):
-            x = (i % columns) * (width + _GAP)
-            self._paint_bar(painter, bar, QRectF(x, top, width, self._bar_height(bar)), ink)
-            if i % columns == columns - 1:
-                top += self._bar_height(bar)
+        if self._bars:
+            self._paint_bars(painter, self._entries_height(self.width()) + 2, ink)
         painter.end()
 
     def _paint_entry(self, painter: QPainter, entry: LegendEntry, place: QPointF, ink: QColor) -> None:
@@ -129,24 +124,27 @@ class Legend(QWidget):
         elided = QFontMetricsF(self.font()).elidedText(_words(entry), Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, elided)
 
-    def _paint_bar(self, painter: QPainter, bar: ColourBar, place: QRectF, ink: QColor) -> None:
-        line, top = self._line(), place.top()
-        painter.setPen(ink)
-        if bar.name:
-            name = QFontMetricsF(self.font()).elidedText(bar.name, Qt.TextElideMode.ElideRight, place.width())
-            painter.drawText(QRectF(place.left(), top, place.width(), line), Qt.AlignmentFlag.AlignVCenter, name)
-            top += line
-        gradient = QLinearGradient(place.left(), 0, place.right(), 0)
-        for i, colour in enumerate(bar.colours):
-            gradient.setColorAt(i / max(len(bar.colours) - 1, 1), QColor(colour))
-        strip = QRectF(place.left(), top + 1, place.width(), _BAR_HEIGHT)
-        painter.setPen(QPen(Qt.PenStyle.NoPen))
-        painter.setBrush(gradient)
-        painter.drawRoundedRect(strip, 2.5, 2.5)
-        painter.setPen(ink)
-        below = QRectF(place.left(), strip.bottom() + 1, place.width(), line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, bar.low)
-        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, bar.high)
+    def _paint_bars(self, painter: QPainter, top: float, ink: QColor) -> None:
+        """Paint bars of the same range one below the other, their names beside them."""
+        line, named = self._line(), bool(self._bars[0].name)
+        width = self.width() * (_NAMED_BAR if named else 1.0)
+        metrics = QFontMetricsF(self.font())
+        for bar in self._bars:
+            gradient = QLinearGradient(0, 0, width, 0)
+            for i, colour in enumerate(bar.colours):
+                gradient.setColorAt(i / max(len(bar.colours) - 1, 1), QColor(colour))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(gradient)
+            painter.drawRoundedRect(QRectF(0, top + (line - _BAR_HEIGHT) / 2 * named, width, _BAR_HEIGHT), 2.5, 2.5)
+            painter.setPen(ink)
+            if named:
+                place = QRectF(width + 8, top, self.width() - width - 8, line)
+                name = metrics.elidedText(bar.name, Qt.TextElideMode.ElideMiddle, place.width())
+                painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+            top += line if named else _BAR_HEIGHT + 1
+        below = QRectF(0, top, width, line)
+        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._bars[0].low)
+        painter.drawText(below, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._bars[0].high)
 
 
 def _thin(ink: QColor) -> QColor:

@@ -183,7 +183,7 @@ class Session:
             return
         counts = Counter(content.overlay.features["class"])
         classes = content.overlay.classes
-        words = [f"{name} · {counts[name]:,} cells" for name in classes]
+        words = [f"{name} · {counts[name]:,} {'cell' if counts[name] == 1 else 'cells'}" for name in classes]
         self.text.show_legend(words, class_colours(len(classes)))
 
     def show_preview(self, masks: Any, message: str) -> None:

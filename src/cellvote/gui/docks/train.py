@@ -1,5 +1,7 @@
 """The Train dock: which classes, held out by what, how; curves while it learns, and how well it does after."""
 
+import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -210,6 +212,8 @@ class TrainDock(StepDock):
             return
         curves = read_history(self._followed / "history.csv")
         self.curves.set_curves(curves)
+        if curves.drawable and self.curves.isHidden():
+            QTimer.singleShot(0, partial(self._scroll_to, self.curves))
         self.curves.setVisible(curves.drawable)
         self.latest.setText(curves.latest)
         self.latest.setVisible(bool(curves.latest) and self._timer.isActive())
@@ -230,12 +234,14 @@ class TrainDock(StepDock):
         self.table.show()
         self.notes.setVisible(bool(notes))
         self.cautions.setVisible(bool(cautions))
-        QTimer.singleShot(0, self._scroll_to_figures)
+        QTimer.singleShot(0, partial(self._scroll_to, self.table_title))
 
-    def _scroll_to_figures(self) -> None:
-        if self.scroller is not None:
-            top = self.table_title.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
-            self.scroller.verticalScrollBar().setValue(top)
+    def _scroll_to(self, widget: QWidget) -> None:
+        """Bring what has just appeared to the top; for a dock that was closed meanwhile there is nothing to do."""
+        with contextlib.suppress(RuntimeError):
+            if self.scroller is not None:
+                top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
+                self.scroller.verticalScrollBar().setValue(top)
 
 
 def _score_table() -> QTableWidget:
