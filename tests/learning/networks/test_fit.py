@@ -1,6 +1,8 @@
 """The training loop: it learns, it stops, and it goes on after a stop as if there had been none."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +63,32 @@ def predict(weights: Weights, data: TrainingCrops = DATA) -> np.ndarray:
     return predict_network(network, data.crops, data.limits, CPU, CancelToken(), lambda n: None)
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Weights, list[dict[str, Any]]]:
-    """Return the weights and history of a run that nobody stopped."""
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its weights, all that its last checkpoint holds, and its history without times."""
+
+    weights: Weights
+    checkpoint: bytes
+    history: list[dict[str, Any]]
+
+
+def run_to_the_end(folder: Path, **options: Any) -> Ended:
     rows: list[dict[str, Any]] = []
-    return run(tmp_path_factory.mktemp("unbroken"), on_epoch=rows.append), rows
+    weights = run(folder, on_epoch=rows.append, **options)
+    history = [{k: v for k, v in row.items() if k not in {"seconds", "cells_per_s"}} for row in rows]
+    return Ended(weights, (folder / "fold-0.safetensors").read_bytes(), history)
 
 
-def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k not in {"seconds", "cells_per_s"}} for row in rows]
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Return a run that nobody stopped."""
+    return run_to_the_end(tmp_path_factory.mktemp("unbroken"))
+
+
+def assert_same(one: Ended, other: Ended) -> None:
+    assert one.history == other.history
+    assert one.checkpoint == other.checkpoint
+    assert safetensors.torch.save(one.weights) == safetensors.torch.save(other.weights)
 
 
 def test_crops_that_differ_are_told_apart(tmp_path: Path) -> None:
@@ -79,83 +98,70 @@ def test_crops_that_differ_are_told_apart(tmp_path: Path) -> None:
     assert (said.argmax(axis=1) == DATA.codes).all()
 
 
-def test_every_epoch_is_told_with_what_it_learned(unbroken: tuple[Weights, list[dict[str, Any]]]) -> None:
-    _, rows = unbroken
+def test_every_epoch_is_told_with_what_it_learned(unbroken: Ended) -> None:
+    rows = unbroken.history
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[-1]["train_loss"] < rows[0]["train_loss"]
     assert all(0 <= row["validation_accuracy"] <= 1 for row in rows)
     assert all(row["device"] == "cpu" for row in rows)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_gives_others(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]]
-) -> None:
-    again = run(tmp_path / "again")
-    other = run(tmp_path / "other", settings=SETTINGS.model_copy(update={"seed": 1}))
-    expected = safetensors.torch.save(unbroken[0])
-    assert safetensors.torch.save(again) == expected
-    assert safetensors.torch.save(other) != expected
+def test_the_same_seed_gives_the_same_run_and_another_gives_another(tmp_path: Path, unbroken: Ended) -> None:
+    assert_same(run_to_the_end(tmp_path / "again"), unbroken)
+    other = run_to_the_end(tmp_path / "other", settings=SETTINGS.model_copy(update={"seed": 1}))
+    assert other.checkpoint != unbroken.checkpoint
 
 
-def test_the_weights_do_not_hang_on_random_numbers_drawn_elsewhere(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]]
-) -> None:
+def test_each_fold_and_each_epoch_draws_its_own_random_numbers() -> None:
+    seeds = [fit._seed(seed, fold, epoch) for seed in (0, 1) for fold in (0, 1) for epoch in (0, 1, 2)]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_run_does_not_hang_on_random_numbers_drawn_elsewhere(tmp_path: Path, unbroken: Ended) -> None:
     torch.manual_seed(99)
     before = torch.random.get_rng_state()
-    assert safetensors.torch.save(run(tmp_path)) == safetensors.torch.save(unbroken[0])
+    assert_same(run_to_the_end(tmp_path), unbroken)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("stopped_after", [1, 2])
-def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]], stopped_after: int
-) -> None:
+def stop_after(epoch: int, folder: Path, also: Callable[[], object] = lambda: None) -> None:
+    """Run until an epoch is done, and cancel."""
     token = CancelToken()
 
     def stop(row: dict[str, Any]) -> None:
-        if row["epoch"] == stopped_after:
+        if row["epoch"] == epoch:
             token.cancel()
+        else:
+            also()
 
     with pytest.raises(CancelledError):
-        run(tmp_path, on_epoch=stop, cancel=token)
-    rows: list[dict[str, Any]] = []
-    resumed = run(tmp_path, on_epoch=rows.append)
-    assert safetensors.torch.save(resumed) == safetensors.torch.save(unbroken[0])
-    assert without_times(rows) == without_times(unbroken[1])
+        run(folder, on_epoch=stop, cancel=token)
 
 
-def test_a_finished_run_is_not_trained_again(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, unbroken: Ended, epoch: int) -> None:
+    stop_after(epoch, tmp_path)
+    assert_same(run_to_the_end(tmp_path), unbroken)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, unbroken: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
     monkeypatch.setattr(fit._Run, "_train", lambda *_: pytest.fail("trained again"))
-    assert safetensors.torch.save(run(tmp_path)) == safetensors.torch.save(unbroken[0])
+    assert_same(run_to_the_end(tmp_path), unbroken)
 
 
-def test_a_checkpoint_of_which_a_part_is_lost_is_begun_again(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]]
-) -> None:
-    run(tmp_path, settings=SETTINGS.model_copy(update={"epochs": 1}))
+def test_a_checkpoint_of_which_a_part_is_lost_is_begun_again(tmp_path: Path, unbroken: Ended) -> None:
+    stop_after(1, tmp_path)
     weights = tmp_path / "fold-0.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    assert safetensors.torch.save(run(tmp_path)) == safetensors.torch.save(unbroken[0])
+    assert_same(run_to_the_end(tmp_path), unbroken)
 
 
-def test_a_run_killed_between_the_two_files_of_a_checkpoint_is_begun_again(
-    tmp_path: Path, unbroken: tuple[Weights, list[dict[str, Any]]]
-) -> None:
-    token = CancelToken()
-
-    def stop(row: dict[str, Any]) -> None:
-        if row["epoch"] == 1:
-            (tmp_path / "note").write_bytes((tmp_path / "fold-0.json").read_bytes())
-        if row["epoch"] == 2:
-            token.cancel()
-
-    with pytest.raises(CancelledError):
-        run(tmp_path, on_epoch=stop, cancel=token)
-    (tmp_path / "note").replace(tmp_path / "fold-0.json")  # the weights are of epoch 2, the note is of epoch 1
-    assert safetensors.torch.save(run(tmp_path)) == safetensors.torch.save(unbroken[0])
+def test_a_run_killed_between_the_two_files_of_a_checkpoint_is_begun_again(tmp_path: Path, unbroken: Ended) -> None:
+    note, old_note = tmp_path / "fold-0.json", tmp_path / "old"
+    stop_after(2, tmp_path, also=lambda: shutil.copy(note, old_note))
+    old_note.replace(note)  # the weights are of epoch 2, the note is of epoch 1
+    assert_same(run_to_the_end(tmp_path), unbroken)
 
 
 def test_nothing_is_trained_after_cancelling(tmp_path: Path) -> None:
@@ -190,9 +196,9 @@ def test_a_loss_that_stops_being_a_number_ends_the_run_with_the_best_weights_so_
     assert [row["epoch"] for row in rows] == [1, 2]
     assert rows[1]["train_loss"] is None
     monkeypatch.undo()
-    one_epoch = run(tmp_path / "one", settings=SETTINGS.model_copy(update={"patience": 1}))
-    assert weights.keys() == one_epoch.keys()
-    assert all(weight.isfinite().all() for weight in weights.values())
+    stop_after(1, tmp_path / "first")
+    first = safetensors.torch.load_file(tmp_path / "first" / "fold-0.safetensors")
+    assert all(torch.equal(weight, first[f"now/{name}"]) for name, weight in weights.items())
 
 
 def test_patience_ends_a_run_that_no_longer_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,14 +226,12 @@ def test_a_last_batch_of_one_cell_is_passed_over(tmp_path: Path) -> None:
 # Predicting
 
 
-def test_no_crops_give_no_probabilities(unbroken: tuple[Weights, list[dict[str, Any]]]) -> None:
+def test_no_crops_give_no_probabilities(unbroken: Ended) -> None:
     none = TrainingCrops(DATA.crops[:0], DATA.codes[:0], DATA.limits[:0], DATA.validation[:0])
-    assert len(predict(unbroken[0], none)) == 0
+    assert len(predict(unbroken.weights, none)) == 0
 
 
-def test_what_is_said_of_a_crop_does_not_hang_on_its_batch(
-    unbroken: tuple[Weights, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = predict(unbroken[0])
+def test_what_is_said_of_a_crop_does_not_hang_on_its_batch(unbroken: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = predict(unbroken.weights)
     monkeypatch.setattr(fit, "PREDICT_BATCH", 7)
-    np.testing.assert_allclose(predict(unbroken[0]), whole, atol=1e-5)
+    np.testing.assert_allclose(predict(unbroken.weights), whole, atol=1e-5)
