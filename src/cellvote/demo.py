@@ -30,6 +30,7 @@ from cellvote.study.study import study_path
 from cellvote.synthetic import CLASS_COLUMN, CLASS_OF_PHENOTYPE, PlateSettings, SimulatedPlate, match_truth, write_plate
 
 MODEL: Final = "demo"
+_NOTE: Final = "made-by-cellvote-demo.txt"
 
 Watch = Callable[[str], AbstractContextManager[tuple[Report, CancelToken]]]
 """Opens the progress of a step by its name."""
@@ -102,13 +103,16 @@ def run_demo(
 
 
 def _clear(folder: Path) -> None:
-    """Make room, but only where an earlier demo left nothing but its own."""
-    if not folder.exists():
-        return
+    """Make room, but only where a note says that an earlier demo left what is there, and nothing was added."""
+    if folder.exists() and not folder.is_dir():
+        raise StudyError(f"{folder}: is a file. Give the demo a folder of its own.")
     own = {"plate", study_path(folder / "demo").name}
-    others = sorted(path.name for path in folder.iterdir() if path.name not in own)
-    if others:
-        raise StudyError(f"{folder}: holds other things ({others[0]}). Give the demo a folder of its own.")
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    strange = there - own - {_NOTE} if _NOTE in there else there
+    if strange:
+        raise StudyError(f"{folder}: holds other things ({min(strange)}). Give the demo a folder of its own.")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _NOTE).write_text("Made by `cellvote demo`, which replaces all of it when run again.\n", encoding="utf-8")
     for name in own:
         shutil.rmtree(folder / name, ignore_errors=True)
 

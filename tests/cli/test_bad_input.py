@@ -204,6 +204,16 @@ def test_a_scheduler_that_cannot_be_reached(
     }
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the libraries of Linux")
+def test_a_window_that_cannot_be_opened(
+    call: Call, tmp_path: Path, new_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    error = refused(call, tmp_path, "view", new_study.path)
+    assert "napari cannot be opened" in error
+    assert "apt-get install" in error
+
+
 def test_a_bad_image_in_an_error_stays_one_line(call: Call, tmp_path: Path) -> None:
     write_images(tmp_path / "two\nlines [bold]", ["cat.tif"])
     error = refused(call, tmp_path, "inspect", tmp_path / "two\nlines [bold]")

@@ -110,7 +110,9 @@ def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
             )
         # What is not there would be read as zeros, without a word.
         whole = len(header.dataoffsets) >= int(np.prod(header.chunked)) and 0 not in header.databytecounts
-        if not whole or (header.compression == _UNCOMPRESSED and sum(header.databytecounts) < header.nbytes):
+        row_bytes = -(-header.imagewidth * header.bitspersample * header.samplesperpixel // 8)  # packed bits count too
+        least_bytes = row_bytes * header.imagelength if header.compression == _UNCOMPRESSED else 0
+        if not whole or sum(header.databytecounts) < least_bytes:
             raise ImageReadError(
                 f"{path}: the file is damaged (it holds less than the {' × '.join(map(str, header.shape))} pixels "
                 "that it claims). Copy it again, or exclude this field."

@@ -117,6 +117,22 @@ def test_each_fold_and_each_epoch_draws_its_own_random_numbers() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
+def test_cells_come_in_another_order_in_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[float] = []
+    original = fit.augmented
+
+    def spy(crops: torch.Tensor, *options: Any) -> torch.Tensor:
+        shown.extend(crops.flatten(1).sum(dim=1).tolist())
+        return original(crops, *options)
+
+    monkeypatch.setattr(fit, "augmented", spy)
+    run(tmp_path, settings=SETTINGS.model_copy(update={"epochs": 2}))
+    n = int((~DATA.validation).sum())
+    first, second = shown[:n], shown[n:]
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
 def test_a_run_does_not_hang_on_random_numbers_drawn_elsewhere(tmp_path: Path, unbroken: Ended) -> None:
     torch.manual_seed(99)
     before = torch.random.get_rng_state()
