@@ -42,7 +42,11 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoResult, Watch
 def test_the_demo_leaves_a_plate_a_study_and_a_report(watched: tuple[DemoResult, Watcher]) -> None:
     result, _ = watched
     study = Study.open(result.study.path)
-    assert sorted(path.name for path in study.path.parent.iterdir()) == ["demo.cellvote", "plate"]
+    assert sorted(path.name for path in study.path.parent.iterdir()) == [
+        "demo.cellvote",
+        "made-by-cellvote-demo.txt",
+        "plate",
+    ]
     assert study.models == study.predictions == ["demo"]
     assert result.report.is_file()
     assert result.report.is_relative_to(study.path)

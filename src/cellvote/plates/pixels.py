@@ -99,7 +99,7 @@ def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
             raise ImageReadError(
                 f"{path}: page {page + 1} was expected, but the file has {len(tiff.pages)}. Copy it again."
             )
-        header = tiff.pages[page]
+        header = tiff.pages[page].aspage()
         _check_size(path, header.shape, header.dtype)
         _check_size(path, header.chunks, header.dtype)
         ends = [o + n for o, n in zip(header.dataoffsets, header.databytecounts, strict=False)]
