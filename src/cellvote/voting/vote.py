@@ -155,7 +155,8 @@ def _agreement(
     joined = parts[[*by, "class"]].merge(result[[*by, "class"]], on=by, suffixes=("_part", ""))
     same = (joined["class_part"] == joined["class"]).groupby([joined[c] for c in by], sort=True)
     share = same.mean().where(same.size() > 1)
-    return pd.Series(share.to_numpy(), index=result.index)
+    said = (result["class"] != NO_VOTE).to_numpy()
+    return pd.Series(np.where(said, share.to_numpy(), np.nan), index=result.index)
 
 
 def votes_to_json(votes: pd.DataFrame) -> list[dict[str, object]]:
