@@ -68,7 +68,7 @@ class WatershedSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_t
         description="Times Otsu's threshold; lower finds dimmer nuclei, higher splits and trims more",
     )
     smallest_nucleus: float = Field(
-        0.25,
+        0.35,
         ge=0,
         le=1,
         title="Smallest nucleus (share)",
