@@ -53,15 +53,7 @@ def cell_probabilities(
     crops = open_crops(study, segmentation, info.inputs.size_px or 0)
     rows = cells["row"].to_numpy()
     channels = channel_rows(study.channels, info.inputs)
-    try:
-        stored = np.asarray(info.intensity_limits, np.float32)
-    except ValueError:
-        stored = np.empty(0, np.float32)
-    wanted = (info.n_folds, 2, len(channels))
-    if info.inputs.scale == "none" and stored.shape != wanted:
-        raise ClassifierError(
-            f"{classifier.folder / 'model.json'}: its intensity limits are {stored.shape}, not {wanted}. Train again."
-        )
+    stored = _stored_limits(classifier, len(channels))
     plates = cells["plate"].to_numpy()
     of_plate = limits_by_plate(crops, channels, study.read_cells(segmentation, ["plate"])["plate"])
 
@@ -81,6 +73,20 @@ def cell_probabilities(
         report=report,
         cancel=cancel,
     )
+
+
+def _stored_limits(classifier: Classifier, n_channels: int) -> npt.NDArray[np.float32]:
+    """Read what was black and white in training: (folds, 2, C), checked where it will be used."""
+    info, wanted = classifier.info, (classifier.info.n_folds, 2, n_channels)
+    try:
+        stored = np.asarray(info.intensity_limits, np.float32)
+    except ValueError:
+        stored = np.empty(0, np.float32)
+    if info.inputs.scale == "none" and stored.shape != wanted:
+        raise ClassifierError(
+            f"{classifier.folder / 'model.json'}: its intensity limits are {stored.shape}, not {wanted}. Train again."
+        )
+    return stored
 
 
 def check_device(device: str, inputs: Inputs) -> None:
