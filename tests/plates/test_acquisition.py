@@ -36,6 +36,7 @@ def test_what_a_plane_does_not_say_is_one() -> None:
         "timepoint": 1,
         "path": "a.tif",
         "page": 0,
+        "sample": 0,
     }
 
 

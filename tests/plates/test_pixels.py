@@ -15,7 +15,8 @@ from PIL import Image
 from cellvote.errors import ImageReadError
 from cellvote.plates import pixels
 from cellvote.plates.acquisition import FieldKey, plane_table
-from cellvote.plates.pixels import Pixels, image_hash, read_field, read_plane
+from cellvote.plates.fields import read_field
+from cellvote.plates.pixels import Pixels, image_hash, read_plane
 
 KEY = FieldKey("P", "A01", 1)
 PLANE = np.random.default_rng(0).integers(0, 4096, (24, 31), dtype=np.uint16)

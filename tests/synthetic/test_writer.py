@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from cellvote.errors import CancelledError, SettingsError, WorkerError
+from cellvote.plates.fields import read_field
 from cellvote.plates.layouts import read_plate
-from cellvote.plates.pixels import read_field
 from cellvote.plates.plate_map import join_plate_map, read_plate_map
 from cellvote.settings import validated
 from cellvote.synthetic import (

@@ -1,4 +1,4 @@
-"""Commands that look: inspect, report, view, doctor."""
+"""Commands that look: report, view, doctor."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cellvote.cli import options
-from cellvote.cli.terminal import err, out, print_json, print_table
+from cellvote.cli.terminal import err, out, print_json
 from cellvote.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -15,31 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _COLOURS = {"ok": "green", "note": "yellow", "missing": "red"}
-
-
-@app.command()
-def inspect(
-    images: options.Images,
-    layout: options.LayoutName = None,
-    pattern: options.Pattern = None,
-    json: options.Json = False,
-) -> None:
-    """Say which plates, wells, fields and channels lie in a folder of images."""
-    from cellvote.plates.layouts import read_plate
-
-    acquisition = read_plate(images, layout, pattern)
-    summary = acquisition.summary()
-    if json:
-        print_json(summary)
-        return
-    rows = [(name, ", ".join(map(str, v)) if isinstance(v, list) else str(v)) for name, v in summary.items()]
-    print_table(str(acquisition.source), ("", ""), rows)
-    first = acquisition.planes.iloc[0]
-    channel = acquisition.channels[first["channel"]]
-    out.print(
-        f"for example, {first['path']} is well {first['well']}, field {first['field']}, channel {channel}",
-        soft_wrap=True,
-    )
 
 
 @app.command()

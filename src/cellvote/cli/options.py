@@ -8,12 +8,15 @@ import typer
 from cellvote.cli.terminal import ProgressStyle
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="The study; .cellvote is appended where missing.")]
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Folder(s) of images.")]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Folder(s) of images, or a table of them.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A classifier of the study, or a classifier folder.")]
 LayoutName = Annotated[str | None, typer.Option("--layout", help="Name of the layout; recognised where not given.")]
 Pattern = Annotated[
     str | None,
     typer.Option("--pattern", help="Regular expression over the path, with groups well (or row, column), channel, …"),
+]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Folder of the images that a table lists, where it lies elsewhere.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, how long and how large; do nothing.")]

@@ -1,4 +1,4 @@
-"""How results are printed: evaluations and votes."""
+"""How results are printed: evaluations, votes, dry runs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,6 +6,8 @@ from cellvote.cli.terminal import err, out, print_json, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cellvote.jobs.dry_run import DryRun
 
 
 def print_evaluation(result: dict[str, Any], split: str) -> None:
@@ -69,3 +71,13 @@ def print_votes(votes: "pd.DataFrame", by: str, *, json: bool) -> None:
     ]
     print_table(f"Votes by {by}", (*keys, "class", "share", "margin", "cells", "agreement"), shown)
     out.print(f"{len(rows)} votes")
+
+
+def print_dry_run(plan: "DryRun", *, json: bool) -> None:
+    """Print what a step would do."""
+    if json:
+        print_json(plan.to_json())
+        return
+    rows = [("reads", plan.reads), ("computes", plan.computes), ("writes", plan.writes)]
+    rows += [("takes about", plan.duration), ("disk", plan.size)]
+    print_table("Dry run: nothing was done", ("", ""), rows)

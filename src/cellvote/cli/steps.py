@@ -1,57 +1,22 @@
-"""The steps that compute: create, segment, measure, train, predict.
+"""The steps that compute: segment, measure, train, predict.
 
 What a step computes with is imported inside its command, so that `cellvote --help` answers at once.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cellvote.cli import options
-from cellvote.cli.results import print_evaluation, print_votes
-from cellvote.cli.terminal import ProgressStyle, err, out, print_json, print_table, watching
+from cellvote.cli.results import print_dry_run, print_evaluation, print_votes
+from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
 from cellvote.errors import SettingsError
 from cellvote.settings import parse_assignments, validated
 
 if TYPE_CHECKING:
-    from cellvote.jobs.dry_run import DryRun
     from cellvote.jobs.over_fields import StepSummary
 
 app = typer.Typer()
-
-
-@app.command()
-def create(
-    study: options.StudyPath,
-    images: options.Images,
-    layout: options.LayoutName = None,
-    pattern: options.Pattern = None,
-    plate_map: Annotated[
-        list[Path] | None, typer.Option("--plate-map", help="CSV with what was done to each well; may be repeated.")
-    ] = None,
-    json: options.Json = False,
-    dry_run: options.DryRun = False,
-) -> None:
-    """Make a study of the images in one or several folders."""
-    from cellvote.jobs.dry_run import dry_run_create
-    from cellvote.plates.layouts import read_plate
-    from cellvote.study import Study
-
-    acquisition = read_plate(images, layout, pattern)
-    if dry_run:
-        _show_dry_run(dry_run_create(study, acquisition, plate_map or []), json=json)
-        return
-    made = Study.create(study, acquisition, plate_map or [])
-    if json:
-        print_json({"study": str(made.path), **acquisition.summary(), "problems": list(made.info.problems)})
-        return
-    out.print(
-        f"[bold]{made.path}[/bold]: {len(acquisition.plates)} plate(s), {len(acquisition.wells)} wells, "
-        f"{len(acquisition.fields)} fields, channels {', '.join(made.channels)}"
-    )
-    for problem in made.info.problems:
-        err.print(f"[yellow]Note:[/yellow] {problem}")
 
 
 @app.command()
@@ -77,7 +42,7 @@ def segment(
     settings = parse_assignments(assignments or [])
     if dry_run:
         plan = dry_run_segment(opened, method, settings, name=name, wells=wells, workers=workers)
-        _show_dry_run(plan, json=json)
+        print_dry_run(plan, json=json)
         return
     with watching("Segment", progress) as (report, cancel):
         summary = segment_study(
@@ -112,7 +77,7 @@ def measure(
 
     opened = Study.open(study)
     if dry_run:
-        _show_dry_run(dry_run_measure(opened, segmentation, workers=workers), json=json)
+        print_dry_run(dry_run_measure(opened, segmentation, workers=workers), json=json)
         return
     with watching("Measure", progress) as (report, cancel):
         summary = measure_study(
@@ -153,7 +118,7 @@ def train(
     settings = validated(TrainSettings, values | parse_assignments(assignments or []))
     opened = Study.open(study)
     if dry_run:
-        _show_dry_run(dry_run_train(opened, plan_training(opened, classes, settings), device), json=json)
+        print_dry_run(dry_run_train(opened, plan_training(opened, classes, settings), device), json=json)
         return
     with watching("Train", progress) as (report, cancel):
         classifier = train_study(
@@ -199,7 +164,7 @@ def predict(
     settings = validated(VoteSettings, parse_assignments(assignments or []))
     classifier = find_classifier(opened, model)
     if dry_run:
-        _show_dry_run(dry_run_predict(opened, classifier, segmentation, device), json=json)
+        print_dry_run(dry_run_predict(opened, classifier, segmentation, device), json=json)
         return
     with watching("Predict", progress) as (report, cancel):
         table = predict_study(
@@ -279,12 +244,3 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
             err.print(f"[red]Failed:[/red] {record.error}", soft_wrap=True)
     if summary.failed:
         raise typer.Exit(1)
-
-
-def _show_dry_run(plan: "DryRun", *, json: bool) -> None:
-    if json:
-        print_json(plan.to_json())
-        return
-    rows = [("reads", plan.reads), ("computes", plan.computes), ("writes", plan.writes)]
-    rows += [("takes about", plan.duration), ("disk", plan.size)]
-    print_table("Dry run: nothing was done", ("", ""), rows)

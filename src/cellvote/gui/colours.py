@@ -1,6 +1,7 @@
 """Colours: of classes, of channels, and of numbers; all told apart by colour-blind people too."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,8 @@ __all__ = ["CLASS_COLOURS", "class_colours", "rgb"]
 
 UNKNOWN_COLOUR: Final = "#8a8f98"
 """Of what has no class, no number or no vote."""
+
+CONTROL_COLOURS: Final = {"negative": "#56b4e9", "positive": "#e69f00"}
 
 RIGHT_COLOUR: Final = "#009e73"
 WRONG_COLOUR: Final = "#d55e00"
@@ -50,15 +53,31 @@ def _dye_colour(channel: str) -> str:
     return ""
 
 
-def sequential(share: float) -> str:
-    """Give the colour of a number that lies at this share (0 to 1) of its range."""
+@lru_cache(maxsize=1)
+def _steps() -> tuple[str, ...]:
+    """256 colours from low to high: a plate of 1536 wells is coloured by looking up."""
     stops = np.array([rgb(colour) for colour in _SEQUENTIAL])
-    at = float(np.clip(share, 0, 1)) * (len(stops) - 1)
-    low = min(int(at), len(stops) - 2)
-    return hex_colour(stops[low] + (stops[low + 1] - stops[low]) * (at - low))
+    at = np.linspace(0, len(stops) - 1, 256)
+    parts = [np.interp(at, np.arange(len(stops)), stops[:, part]) for part in range(3)]
+    return tuple(hex_colour(colour) for colour in np.stack(parts, axis=1))
+
+
+def sequential(share: float) -> str:
+    """Give the colour of a number that lies at this share (0 to 1) of its range; beyond, that of the nearer end."""
+    return _steps()[round(min(max(share, 0.0), 1.0) * 255)]
 
 
 def faded(colour: str, strength: float, towards: str = "#2b3038") -> str:
     """Mix a colour with the colour of an empty well; strength 1 is the pure colour."""
-    strength = float(np.clip(strength, 0, 1))
-    return hex_colour(rgb(towards) + (rgb(colour) - rgb(towards)) * strength)
+    return _mixed(colour, round(min(max(strength, 0.0), 1.0) * 255), towards)
+
+
+@lru_cache(maxsize=8192)
+def _mixed(colour: str, step: int, towards: str) -> str:
+    return hex_colour(rgb(towards) + (rgb(colour) - rgb(towards)) * (step / 255))
+
+
+def ink_on(colour: str) -> str:
+    """Choose black or white, whichever is read better on a colour."""
+    red, green, blue = rgb(colour)
+    return "#101216" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"

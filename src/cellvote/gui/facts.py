@@ -1,5 +1,6 @@
 """What is known of a plate: read from the study's tables once, then asked for by well and field; no window here."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ import pandas as pd
 from cellvote.errors import CellVoteError, PredictionsError
 from cellvote.learning.classes import truth_of_wells
 from cellvote.plates.acquisition import FIELD, FieldKey
+from cellvote.profiling.aggregate import read_measurement_names
 from cellvote.settings import validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table
@@ -80,10 +82,22 @@ class PlateFacts:
         The wells that have images.
     columns
         The text columns of the plate map.
+    treatments
+        The treatment of each well that has one.
+    n_fields
+        Imaged fields of each well.
     n_cells
         Segmented cells of each well; a well that is not segmented is not in it.
+    segmented
+        Fields of each well that were segmented.
     failed
         Why fields failed.
+    segmentation
+        The masks that cells and failures were counted in.
+    measurements
+        What was measured of their cells.
+    cells_version
+        Changes when the cells are measured anew.
     problem
         Why the predictions cannot be shown, where they cannot.
     """
@@ -91,8 +105,14 @@ class PlateFacts:
     wells: dict[Well, dict[str, str]]
     imaged: frozenset[Well] = frozenset()
     columns: tuple[str, ...] = ()
+    treatments: dict[Well, str] = field(default_factory=dict)
+    n_fields: dict[Well, int] = field(default_factory=dict)
     n_cells: dict[Well, int] = field(default_factory=dict)
+    segmented: dict[Well, int] = field(default_factory=dict)
     failed: dict[FieldKey, str] = field(default_factory=dict)
+    segmentation: str = ""
+    measurements: tuple[str, ...] = ()
+    cells_version: tuple[int, int] = (0, 0)
     predicted: Predicted | None = None
     problem: str = ""
 
@@ -103,6 +123,31 @@ class PlateFacts:
         for key, error in sorted(self.failed.items()):
             wells.setdefault((key.plate, key.well), []).append(error)
         return wells
+
+    @cached_property
+    def wells_of(self) -> dict[str, list[Well]]:
+        """The wells of each plate, imaged or only on the plate map; places without a well are none."""
+        plates: dict[str, list[Well]] = {}
+        for well in self.wells:
+            if well[1]:
+                plates.setdefault(well[0], []).append(well)
+        return plates
+
+    @cached_property
+    def control_column(self) -> str:
+        """The column of the plate map that says which wells are controls; empty where there is none."""
+        return next((name for name in self.columns if _letters(name) in _CONTROL_NAMES), "")
+
+    def wholly_failed(self, well: Well) -> bool:
+        """Whether every field of a well that was tried failed."""
+        return well in self.failed_wells and well not in self.n_cells
+
+
+_CONTROL_NAMES = frozenset({"controltype", "perttype", "control", "metadatacontroltype"})
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalpha())
 
 
 def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFacts:
@@ -117,34 +162,53 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
     columns = tuple(str(c) for c in study.plate_map.columns if c not in {"plate", "well", "imaged"})
     wells = {(str(row["plate"]), str(row["well"])): {name: str(row[name]) for name in columns} for row in rows}
     imaged = frozenset((str(row["plate"]), str(row["well"])) for row in rows if row["imaged"])
-    n_cells, failed = _read_ledgers(study, segmentation) if segmentation else ({}, {})
+    treated = study.treatments.to_dict("records")
     predicted, problem = None, ""
     if model:
         try:
             predicted = read_predicted(study, model)
         except CellVoteError as error:
             problem = str(error)
-    return PlateFacts(wells, imaged, columns, n_cells, failed, predicted, problem)
+    facts = PlateFacts(
+        wells=wells,
+        imaged=imaged,
+        columns=columns,
+        treatments={(str(row["plate"]), str(row["well"])): str(row["treatment"]) for row in treated},
+        n_fields=dict(Counter((key.plate, key.well) for key in study.fields)),
+        predicted=predicted,
+        problem=problem,
+    )
+    return with_counts(facts, study, segmentation) if segmentation else facts
 
 
 def with_counts(facts: PlateFacts, study: Study, segmentation: str) -> PlateFacts:
     """Count cells and failures anew while fields are being segmented; all else stays."""
-    n_cells, failed = _read_ledgers(study, segmentation)
-    return replace(facts, n_cells=n_cells, failed=failed)
-
-
-def _read_ledgers(study: Study, segmentation: str) -> tuple[dict[Well, int], dict[FieldKey, str]]:
     folder = study.segmentation_folder(segmentation)
-    n_cells: dict[Well, int] = {}
-    failed: dict[FieldKey, str] = {}
-    for name in ("fields.parquet", "measured.parquet"):
-        ledger = Ledger(folder / name)
-        failed |= {record.key: record.error for record in ledger.failed()}
-        if name == "fields.parquet":
-            for record in ledger.done().values():
-                well = (record.plate, record.well)
-                n_cells[well] = n_cells.get(well, 0) + record.n_cells
-    return n_cells, failed
+    segmented, measured = (Ledger(folder / name) for name in ("fields.parquet", "measured.parquet"))
+    n_cells: Counter[Well] = Counter()
+    n_segmented: Counter[Well] = Counter()
+    for record in segmented.done().values():
+        n_cells[record.plate, record.well] += record.n_cells
+        n_segmented[record.plate, record.well] += 1
+    failed = {record.key: record.error for ledger in (segmented, measured) for record in ledger.failed()}
+    return replace(
+        facts,
+        n_cells=dict(n_cells),
+        segmented=dict(n_segmented),
+        failed=failed,
+        segmentation=segmentation,
+        measurements=read_measurement_names(study, segmentation),
+        cells_version=_version(study.cells_path(segmentation)),
+    )
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Tell a table from the one that another run wrote: when it was written, and its size."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (state.st_mtime_ns, state.st_size)
 
 
 def read_predicted(study: Study, model: str) -> Predicted:

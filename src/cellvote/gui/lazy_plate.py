@@ -12,7 +12,8 @@ from cellvote.gui.colours import channel_colours
 from cellvote.gui.contrast import spread, thinned
 from cellvote.gui.vote_text import field_name
 from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey
-from cellvote.plates.pixels import Pixels, read_field
+from cellvote.plates.fields import read_field
+from cellvote.plates.pixels import Pixels
 
 _YX: Final = ("y", "x")
 _N_SAMPLE: Final = 4

@@ -1,11 +1,13 @@
-"""How a plate is coloured: by any column of the plate map, cell count, vote, or truth; no window here."""
+"""How a plate is coloured: from what each well has to colours, marks and a legend; no window here."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+import numpy as np
+
 from cellvote.gui.colours import (
+    CONTROL_COLOURS,
     RIGHT_COLOUR,
     UNKNOWN_COLOUR,
     WRONG_COLOUR,
@@ -13,30 +15,43 @@ from cellvote.gui.colours import (
     faded,
     sequential,
 )
-from cellvote.gui.facts import PlateFacts, Predicted, Well
+from cellvote.gui.facts import PlateFacts, Well
+from cellvote.gui.plate_columns import CORRECT, Measured, PlateColumn, plate_column
 from cellvote.gui.vote_text import percent
 from cellvote.plates.wells import plate_shape
-from cellvote.voting.vote import NO_VOTE, TIE
 
-Mark = Literal["", "missing", "failed", "unknown", "tie"]
-"""What a well is drawn as where a colour alone would lie: not imaged, failed, without a value, a tie."""
+Mark = Literal["", "missing", "failed", "partly", "empty", "unknown", "tie"]
+"""What a well is drawn as where a colour alone would lie: not imaged, failed, some of its fields failed, without
+cells, without a value, a tie."""
 
-MAP: Final = "map:"
-SHARE_OF: Final = "share:"
-CELLS: Final = "cells"
-VOTE: Final = "vote"
-VOTE_SHARE: Final = "vote-share"
-CORRECT: Final = "correct"
-
-_FEW_NUMBERS: Final = 12
+_BAR_STEPS: Final = 16
+_BEYOND: Final = 0.25
+"""Numbers may lie so far outside the middle 96 %, in widths of these, before the colour bar is cut there."""
 
 
 @dataclass(frozen=True)
 class WellLook:
-    """How one well is drawn."""
+    """How one well is drawn.
+
+    Attributes
+    ----------
+    colour
+        ``#rrggbb``; empty where it has no value.
+    mark
+        Drawn on it.
+    name
+        The legend entry that it belongs to.
+    at
+        Where its number lies on the colour bar, 0 to 1; negative where it has none.
+    text
+        Its value, written into wells that are large enough.
+    """
 
     colour: str = ""
     mark: Mark = ""
+    name: str = ""
+    at: float = -1.0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,15 +63,28 @@ class LegendEntry:
     count: str = ""
     mark: Mark = ""
 
+    def names(self, look: WellLook) -> bool:
+        """Whether a well is one of those that this entry stands for."""
+        return look.mark == self.mark if self.mark else look.name == self.name
+
 
 @dataclass(frozen=True)
 class ColourBar:
-    """A range of numbers and its colours, from low to high."""
+    """A range of numbers and its colours, from low to high.
+
+    Attributes
+    ----------
+    name
+        Stands beside it, where there are several.
+    note
+        Stands between its ends: what lies beyond them.
+    """
 
     low: str
     high: str
     colours: tuple[str, ...]
     name: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,158 +97,125 @@ class PlateColouring:
     bars: tuple[ColourBar, ...] = ()
 
 
-def colourings(facts: PlateFacts) -> dict[str, str]:
-    """List by what this plate can be coloured: key to title, votes first."""
-    choices: dict[str, str] = {}
-    if facts.predicted is not None:
-        choices |= {VOTE_SHARE: "Vote and its share", VOTE: "Vote"}
-        if facts.predicted.truth:
-            choices[CORRECT] = "Vote right or wrong"
-        choices |= {f"{SHARE_OF}{name}": f"Share of {name}" for name in facts.predicted.classes}
-    if facts.n_cells or facts.failed:
-        choices[CELLS] = "Cell count"
-    return choices | {f"{MAP}{name}": name for name in facts.columns}
+def colour_plate(facts: PlateFacts, plate: str, by: str, measured: Measured | None = None) -> PlateColouring:
+    """Colour the wells of a plate by a key of `colourings`; wells are drawn plain where it is none."""
+    return colour_by_column(facts, plate, plate_column(facts, by, measured))
 
 
-def colour_plate(facts: PlateFacts, plate: str, by: str) -> PlateColouring:
-    """Colour the wells of a plate.
-
-    Parameters
-    ----------
-    by
-        A key of `colourings`; wells are drawn plain where it is none.
-    """
-    wells = [well for well in facts.wells if well[0] == plate and well[1]]
-    looks, entries, bars = _coloured(facts, wells, by)
+def colour_by_column(facts: PlateFacts, plate: str, column: PlateColumn) -> PlateColouring:
+    """Colour the wells of a plate; a range of numbers and the colours of names are the same on every plate."""
+    wells = facts.wells_of.get(plate, [])
+    if column.is_number:
+        looks, bars = _by_number(column, wells)
+        entries: tuple[LegendEntry, ...] = ()
+    else:
+        looks, entries, bars = _by_text(column, wells, facts.imaged)
+    no_value: Mark = "unknown" if column.key else ""
     shown: dict[str, WellLook] = {}
     for well in wells:
+        look = looks.get(well)
         if well not in facts.imaged:
-            shown[well[1]] = WellLook(mark="missing")
-        elif well in facts.failed_wells and well not in facts.n_cells:
-            shown[well[1]] = WellLook(mark="failed")
-        else:
-            look = looks.get(well, WellLook(mark="unknown" if by else ""))
-            shown[well[1]] = WellLook(look.colour, "failed") if well in facts.failed_wells else look
-    marks: Counter[Mark] = Counter(look.mark for look in shown.values() if look.mark)
-    words: dict[Mark, str] = {"tie": "tie", "unknown": _no_value(by), "failed": "failed", "missing": "not imaged"}
-    also = tuple(
-        LegendEntry(name, UNKNOWN_COLOUR, str(marks[mark]), mark) for mark, name in words.items() if marks[mark]
-    )
+            look = WellLook(mark="missing", name=look.name if look else "")
+        elif facts.wholly_failed(well):
+            look = WellLook(look.colour if look else "", "failed", look.name if look else "")
+        elif look is None:
+            look = WellLook(mark="empty" if column.of_cells and facts.n_cells.get(well) == 0 else no_value)
+        elif not look.mark and well in facts.failed_wells:
+            look = WellLook(look.colour, "partly", look.name, look.at, look.text)
+        shown[well[1]] = look
+    marks = Counter(look.mark for look in shown.values())
+    words: dict[Mark, str] = {
+        "tie": "tie",
+        "empty": "no cells",
+        "unknown": column.no_value,
+        "partly": "some fields failed",
+        "failed": "failed",
+        "missing": "not imaged",
+    }
+    also = tuple(LegendEntry(words[mark], UNKNOWN_COLOUR, str(marks[mark]), mark) for mark in words if marks[mark])
     return PlateColouring(plate_shape(well[1] for well in wells), shown, (*entries, *also), bars)
 
 
-def _no_value(by: str) -> str:
-    if by in {VOTE, VOTE_SHARE, CORRECT} or by.startswith(SHARE_OF):
-        return "true class not known" if by == CORRECT else "no vote"
-    return "not segmented" if by == CELLS else "no entry"
+def robust_range(numbers: list[float]) -> tuple[float, float]:
+    """Give the range that colours span: all numbers, or, where a few lie far out, the range of most.
+
+    A single bright well would otherwise leave all others the same colour.
+    """
+    least, most = min(numbers), max(numbers)
+    low, high = np.percentile(numbers, [2, 98])
+    if low == high:  # most are the same: those that are not are what is to be seen
+        return least, most
+    width = float(high - low) * _BEYOND
+    return max(least, float(low) - width), min(most, float(high) + width)
+
+
+def _by_number(column: PlateColumn, wells: list[Well]) -> tuple[dict[Well, WellLook], tuple[ColourBar, ...]]:
+    here = {well: column.numbers[well] for well in wells if well in column.numbers}
+    everywhere = list(column.numbers.values())
+    low, high = robust_range(everywhere) if column.low is None or column.high is None else (column.low, column.high)
+    span = (high - low) or 1.0
+    looks: dict[Well, WellLook] = {}
+    for well, value in here.items():
+        at = min(max((value - low) / span, 0.0), 1.0)
+        looks[well] = WellLook(sequential(at), at=at, text=column.write(value))
+    least, most = min(everywhere), max(everywhere)
+    beyond = [f"min {column.write(least)}"] if least < low else []
+    beyond += [f"max {column.write(most)}"] if most > high else []
+    bar = ColourBar(
+        ("≤ " if least < low else "") + column.write(low),
+        ("≥ " if most > high else "") + column.write_with_unit(high),
+        tuple(sequential(i / (_BAR_STEPS - 1)) for i in range(_BAR_STEPS)),
+        note=" · ".join(beyond),
+    )
+    return looks, (bar,)
 
 
 Coloured = tuple[dict[Well, WellLook], tuple[LegendEntry, ...], tuple[ColourBar, ...]]
 
 
-def _coloured(facts: PlateFacts, wells: list[Well], by: str) -> Coloured:
-    """Colour what has a value; the other wells are left out."""
-    if by.startswith(MAP) and by.removeprefix(MAP) in facts.columns:
-        column = by.removeprefix(MAP)
-        return _by_text({well: text for well in wells if (text := facts.wells[well][column])})
-    if by == CELLS:
-        return _by_number({w: float(facts.n_cells[w]) for w in wells if w in facts.n_cells}, "{:,.0f}".format)
-    predicted = facts.predicted
-    if predicted is None:
-        return {}, (), ()
-    if by.startswith(SHARE_OF):
-        name = by.removeprefix(SHARE_OF)
-        shares = {w: v.shares[name] for w in wells if (v := predicted.wells.get(w)) and v.class_name != NO_VOTE}
-        return _by_number(shares, percent, 0.0, 1.0)
-    if by == CORRECT:
-        return _by_truth(predicted, wells)
-    if by in {VOTE, VOTE_SHARE}:
-        return _by_vote(predicted, wells, with_share=by == VOTE_SHARE)
-    return {}, (), ()
-
-
-def _by_text(texts: dict[Well, str]) -> Coloured:
-    """Give each entry of a column a colour; numbers keep their order, and many of them get a colour bar."""
-    counts = Counter(texts.values())
-    numbers = _numbers(counts)
-    if numbers is not None and len(counts) > 2:
-        if len(counts) > _FEW_NUMBERS:
-            return _by_number({well: numbers[text] for well, text in texts.items()}, "{:g}".format)
-        ordered = sorted(counts, key=lambda text: numbers[text])
-        colours = {text: sequential(i / (len(ordered) - 1)) for i, text in enumerate(ordered)}
-    else:
-        ordered = sorted(counts, key=str.casefold)
-        colours = dict(zip(ordered, class_colours(len(ordered)), strict=True))
-    entries = tuple(LegendEntry(text, colours[text], str(counts[text])) for text in ordered)
-    return {well: WellLook(colours[text]) for well, text in texts.items()}, entries, ()
-
-
-def _numbers(texts: Iterable[str]) -> dict[str, float] | None:
-    try:
-        return {text: float(text) for text in texts}
-    except ValueError:
-        return None
-
-
-def _by_number(
-    values: dict[Well, float], write: Callable[[float], str], low: float | None = None, high: float | None = None
-) -> Coloured:
-    if not values:
-        return {}, (), ()
-    low = min(values.values()) if low is None else low
-    high = max(values.values()) if high is None else high
-    span = (high - low) or 1.0
-    looks = {well: WellLook(sequential((value - low) / span)) for well, value in values.items()}
-    bar = ColourBar(write(low), write(high), tuple(sequential(i / 15) for i in range(16)))
-    return looks, (), (bar,)
-
-
-def _by_vote(predicted: Predicted, wells: list[Well], *, with_share: bool) -> Coloured:
-    """Colour by the winning class; with its share, the surer the vote the stronger the colour."""
-    colours = dict(zip(predicted.classes, class_colours(len(predicted.classes)), strict=True))
-    least = 1 / len(predicted.classes)
-    looks: dict[Well, WellLook] = {}
-    counts: Counter[str] = Counter()
+def _by_text(column: PlateColumn, wells: list[Well], imaged: frozenset[Well]) -> Coloured:
+    """Give each text a colour; with its share, the surer the vote the stronger the colour."""
+    colours = _colours_of(column)
+    counts = Counter(column.texts[well] for well in wells if well in column.texts and well in imaged)
+    looks = {well: WellLook(mark="tie") for well in wells if well in column.ties}
+    least = 1 / max(len(column.order), 1)
     for well in wells:
-        vote = predicted.wells.get(well)
-        if vote is None or vote.class_name == NO_VOTE:
-            continue
-        counts[vote.class_name] += 1
-        if vote.class_name == TIE:
-            looks[well] = WellLook(mark="tie")
-        else:
-            strength = _strength(vote.share, least) if with_share else 1.0
-            looks[well] = WellLook(faded(colours[vote.class_name], strength))
-    if not with_share:
-        return looks, tuple(LegendEntry(name, colours[name], str(counts[name])) for name in colours), ()
-    steps = [least + (1 - least) * i / 15 for i in range(16)]
+        name = column.texts.get(well, "")
+        if name and column.shares:
+            strength = _strength(column.shares[well], least)
+            looks[well] = WellLook(faded(colours[name], strength), name=name, text=percent(column.shares[well]))
+        elif name:
+            looks[well] = WellLook(colours[name], name=name, text=name)
+    if not column.shares:
+        listed = [name for name in column.order if counts[name] or column.of_cells]
+        return looks, tuple(LegendEntry(name, colours[name], str(counts[name])) for name in listed), ()
+    steps = [_strength(least + (1 - least) * i / (_BAR_STEPS - 1), least) for i in range(_BAR_STEPS)]
     bars = tuple(
-        ColourBar(
-            percent(least), "100 %", tuple(faded(colours[n], _strength(s, least)) for s in steps), f"{n} ({counts[n]})"
-        )
-        for name in colours
-        for n in (name,)
+        ColourBar(percent(least), "100 %", tuple(faded(colours[name], step) for step in steps), name, str(counts[name]))
+        for name in column.order
     )
     return looks, (), bars
 
 
+def _colours_of(column: PlateColumn) -> dict[str, str]:
+    """Choose the colours of names: numbers keep their order, right and wrong and the controls are always the same."""
+    order = column.order
+    if column.key == CORRECT:
+        return dict(zip(order, (RIGHT_COLOUR, WRONG_COLOUR), strict=True))
+    if column.ranks:
+        ranked = [name for name in order if name in column.ranks]
+        known = {name: sequential(i / max(len(ranked) - 1, 1)) for i, name in enumerate(ranked)}
+    else:
+        known = {name: CONTROL_COLOURS[name] for name in order if name in CONTROL_COLOURS} if _is_control(order) else {}
+    rest = [name for name in order if name not in known]
+    free = [colour for colour in class_colours(len(order)) if colour not in known.values()]
+    return known | dict(zip(rest, free, strict=False))
+
+
+def _is_control(order: tuple[str, ...]) -> bool:
+    return "negative" in order and len(order) <= 4
+
+
 def _strength(share: float, least: float) -> float:
     """How strong a colour says a share: a hair's breadth above chance still shows which class won."""
-    return 0.25 + 0.75 * (share - least) / (1 - least)
-
-
-def _by_truth(predicted: Predicted, wells: list[Well]) -> Coloured:
-    looks: dict[Well, WellLook] = {}
-    right = 0
-    for well in wells:
-        vote, truth = predicted.wells.get(well), predicted.truth.get(well, "")
-        if not truth or vote is None or vote.class_name == NO_VOTE:
-            continue
-        if vote.class_name == TIE:
-            looks[well] = WellLook(mark="tie")
-            continue
-        right += vote.class_name == truth
-        looks[well] = WellLook(RIGHT_COLOUR if vote.class_name == truth else WRONG_COLOUR)
-    wrong = sum(look.colour == WRONG_COLOUR for look in looks.values())
-    entries = (LegendEntry("right", RIGHT_COLOUR, str(right)), LegendEntry("wrong", WRONG_COLOUR, str(wrong)))
-    return looks, entries, ()
+    return 0.25 + 0.75 * (share - least) / (1 - least) if least < 1 else 1.0

@@ -1,28 +1,24 @@
-"""The plate as a picture: 6 to 1536 wells, painted; hover for facts, click or arrow keys to choose."""
+"""The plate as a picture: 6 to 1536 wells, painted; hover for facts, click, drag or use the keys to choose."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
-    QBrush,
-    QColor,
-    QFontMetricsF,
     QHelpEvent,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
+    QPixmap,
     QResizeEvent,
 )
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from cellvote.gui.plate_colouring import Mark, PlateColouring, WellLook
-from cellvote.plates.wells import row_letters, well_name, well_position
-
-_ROUND_ROWS: Final = 8
-"""Up to 96 wells are round, as in reality; plates with more wells have square ones."""
+from cellvote.gui.plate_colouring import PlateColouring
+from cellvote.gui.plate_geometry import PlateGeometry
+from cellvote.gui.plate_painting import PlatePainter, margins
 
 _MOVES: Final[dict[Any, tuple[int, int]]] = {
     Qt.Key.Key_Left: (0, -1),
@@ -31,35 +27,56 @@ _MOVES: Final[dict[Any, tuple[int, int]]] = {
     Qt.Key.Key_Down: (1, 0),
 }
 _FIELD_STEPS: Final[dict[Any, int]] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
-_FAILED: Final = QColor("#ff6b5e")
-_DARK: Final = QColor(20, 22, 26)
-
-EMPTY_STRENGTH: Final = 0.14
-"""How strongly a well without a value stands out."""
+_SHIFT: Final = Qt.KeyboardModifier.ShiftModifier
+_CONTROL: Final = Qt.KeyboardModifier.ControlModifier
+_LEFT: Final = Qt.MouseButton.LeftButton
 
 
 class PlateView(QWidget):
-    """Paints a coloured plate and tells which well was chosen.
+    """Paints a coloured plate and tells which wells were chosen.
+
+    The picture of the wells is kept: the mouse moves over it without it being painted again.
 
     Signals
     -------
     wellClicked(str)
         A well was clicked.
+    wellToggled(str)
+        A well was clicked with the control key.
+    boxChosen(str, str)
+        The wells between two corners were chosen by dragging; by a click with the shift key, where the first
+        corner is empty: the one that was chosen before.
+    wellHovered(str)
+        The mouse came to a well; empty where it is beside the plate.
     moveRequested(int, int)
         An arrow key asks to go so many rows and columns on.
+    extendRequested(int, int)
+        With the shift key: to choose more wells that way.
     fieldStepRequested(int)
         Page up or page down asks for the previous or next field.
+    allRequested(), oneRequested(), copyRequested()
+        All wells, only the shown one, or a copy of what is chosen is asked for.
     """
 
     wellClicked = Signal(str)  # noqa: N815 (Qt's spelling, as of every signal of a widget)
+    wellToggled = Signal(str)  # noqa: N815
+    boxChosen = Signal(str, str)  # noqa: N815
+    wellHovered = Signal(str)  # noqa: N815
     moveRequested = Signal(int, int)  # noqa: N815
+    extendRequested = Signal(int, int)  # noqa: N815
     fieldStepRequested = Signal(int)  # noqa: N815
+    allRequested = Signal()  # noqa: N815
+    oneRequested = Signal()  # noqa: N815
+    copyRequested = Signal()  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colouring = PlateColouring()
         self._selected = ""
-        self._hovered = ""
+        self._chosen: frozenset[str] = frozenset()
+        self._bright: frozenset[str] | None = None
+        self._hovered = self._pressed = self._corner = ""
+        self._painted: tuple[PlatePainter, QPixmap] | None = None
         self._tooltip_of: Callable[[str], str] = lambda well: well
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -80,16 +97,26 @@ class PlateView(QWidget):
         if reshaped:
             self._fit_height()
             self.updateGeometry()
-        self.update()
+        self._paint_anew()
 
     def selected(self) -> str:
-        """The well that is outlined."""
+        """The well that is shown."""
         return self._selected
 
-    def set_selected(self, well: str) -> None:
-        """Outline a well."""
-        self._selected = well
+    def chosen(self) -> frozenset[str]:
+        """The wells that are outlined."""
+        return self._chosen
+
+    def set_selected(self, well: str, chosen: frozenset[str] = frozenset()) -> None:
+        """Outline the well that is shown, and all that are chosen with it."""
+        self._selected, self._chosen = well, chosen or frozenset({well} - {""})
         self.update()
+
+    def set_bright(self, wells: frozenset[str] | None) -> None:
+        """Let these wells stand out, or none in particular."""
+        if wells != self._bright:
+            self._bright = wells
+            self.update()
 
     def set_tooltips(self, tooltip_of: Callable[[str], str]) -> None:
         """Say what a well's tooltip is, as HTML; asked for when the mouse rests on it."""
@@ -97,44 +124,28 @@ class PlateView(QWidget):
 
     # Where things are
 
-    def _grid(self) -> tuple[QPointF, float]:
-        """Top left of well A01, and the pitch from well to well."""
-        rows, columns = self._colouring.shape
-        left, top = self._margins()
-        pitch = min((self.width() - left - 4) / columns, (self.height() - top - 4) / rows)
-        x = left + max(0.0, (self.width() - left - 4 - pitch * columns) / 2)
-        return QPointF(x, top), max(pitch, 1.0)
+    def _geometry(self, width: float, height: float) -> PlateGeometry:
+        shape = self._colouring.shape
+        return PlateGeometry.fit(shape, (width, height), margins(self.font(), shape), self.devicePixelRatioF())
 
-    def _margins(self) -> tuple[float, float]:
-        metrics = QFontMetricsF(self.font())
-        letters = row_letters(self._colouring.shape[0])
-        return metrics.horizontalAdvance(letters) + 8, metrics.height() + 2
+    def _painter(self) -> PlatePainter:
+        if self._painted is not None:
+            return self._painted[0]
+        geometry = self._geometry(self.width(), self.height())
+        return PlatePainter(geometry, self._colouring, self.font(), self.palette().windowText().color())
 
     def well_rect(self, well: str) -> QRectF:
         """Where a well is painted."""
-        origin, pitch = self._grid()
-        row, column = well_position(well)
-        gap = min(2.5, pitch * 0.08)
-        return QRectF(
-            origin.x() + (column - 1) * pitch + gap,
-            origin.y() + (row - 1) * pitch + gap,
-            pitch - 2 * gap,
-            pitch - 2 * gap,
-        )
+        return QRectF(*self._painter().geometry.rect(well))
 
     def well_at(self, point: QPointF) -> str:
         """Which well lies at a point; empty where none does."""
-        origin, pitch = self._grid()
-        column, row = (point.x() - origin.x()) // pitch, (point.y() - origin.y()) // pitch
-        rows, columns = self._colouring.shape
-        inside = 0 <= row < rows and 0 <= column < columns
-        return well_name(int(row) + 1, int(column) + 1) if inside else ""
+        return self._painter().geometry.well_at(point.x(), point.y())
 
     def _height_at(self, width: int) -> int:
         """Give the height at which the wells fill a width."""
-        rows, columns = self._colouring.shape
-        left, top = self._margins()
-        return int(top + 6 + (width - left - 4) / columns * rows)
+        geometry = self._geometry(width, 10 * width)
+        return int(geometry.top + geometry.pitch * self._colouring.shape[0]) + 4
 
     def _fit_height(self) -> None:
         """Take no more height than the wells fill: the legend stands right below them."""
@@ -143,7 +154,13 @@ class PlateView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name, as of every method below)
         """Fit the height to the new width."""
         super().resizeEvent(event)
+        self._paint_anew()
         self._fit_height()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Paint anew with another font or theme."""
+        super().changeEvent(event)
+        self._paint_anew()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Ask for the width of a dock."""
@@ -151,115 +168,104 @@ class PlateView(QWidget):
 
     # Painting
 
+    def _paint_anew(self) -> None:
+        self._painted = None
+        self.update()
+
+    def _picture(self) -> tuple[PlatePainter, QPixmap]:
+        """Give the picture of the wells, painted where something changed."""
+        ratio = self.devicePixelRatioF()
+        if self._painted is None or self._painted[1].devicePixelRatio() != ratio:
+            self._painted = None
+            painter = self._painter()
+            picture = QPixmap(self.size() * ratio)
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            on_picture = QPainter(picture)
+            painter.paint_plate(on_picture)
+            on_picture.end()
+            self._painted = painter, picture
+        return self._painted
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Paint the plate."""
+        """Show the picture of the wells, and on it what is chosen and where the mouse is."""
         del event
+        plate, picture = self._picture()
         painter = QPainter(self)
+        painter.drawPixmap(0, 0, picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_names(painter)
-        rows, columns = self._colouring.shape
-        for row in range(1, rows + 1):
-            for column in range(1, columns + 1):
-                well = well_name(row, column)
-                self._paint_well(painter, self.well_rect(well), self._colouring.wells.get(well))
-        if self._hovered in self._colouring.wells and self._hovered != self._selected:
-            self._paint_ring(painter, self.well_rect(self._hovered), 1.5)
-        if self._selected:
-            self._paint_ring(painter, self.well_rect(self._selected), 2.5)
+        if self._bright is not None:
+            plate.paint_dimmed(painter, self._bright, self.palette().window().color())
+        plate.paint_selection(painter, self._chosen, self._selected)
+        if self._hovered in self._colouring.wells:
+            if self._hovered != self._selected:
+                plate.paint_ring(painter, self._hovered, 1.5)
+            plate.paint_place(painter, self._hovered)
         painter.end()
-
-    def _paint_names(self, painter: QPainter) -> None:
-        origin, pitch = self._grid()
-        rows, columns = self._colouring.shape
-        metrics = QFontMetricsF(self.font())
-        colour = QColor(self.palette().windowText().color())
-        colour.setAlphaF(0.75)
-        painter.setPen(colour)
-        widest = metrics.horizontalAdvance("00") + 4
-        for column in range(1, columns + 1, self._step(widest, pitch)):
-            cell = QRectF(origin.x() + (column - 1) * pitch - widest, 0, pitch + 2 * widest, origin.y())
-            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, str(column))
-        for row in range(1, rows + 1, self._step(metrics.height() * 0.8, pitch)):
-            cell = QRectF(0, origin.y() + (row - 1) * pitch - 8, origin.x() - 5, pitch + 16)
-            right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(cell, right, row_letters(row))
-
-    @staticmethod
-    def _step(needed: float, pitch: float) -> int:
-        """Name every well, or every so many where they are too small for that."""
-        return next((step for step in (1, 2, 4, 8) if step * pitch >= needed), 16)
-
-    def _paint_well(self, painter: QPainter, rect: QRectF, look: WellLook | None) -> None:
-        ink = QColor(self.palette().windowText().color())
-        if look is None or look.mark == "missing":
-            ink.setAlphaF(0.13 if look is None else 0.4)
-            dashed = Qt.PenStyle.SolidLine if look is None else Qt.PenStyle.DotLine
-            painter.setPen(QPen(ink, 1, dashed))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            self._shape(painter, rect)
-            return
-        ink.setAlphaF(EMPTY_STRENGTH)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QBrush(QColor(look.colour) if look.colour else ink))
-        self._shape(painter, rect)
-        if look.mark:
-            self._paint_mark(painter, rect, look.mark)
-
-    def _paint_mark(self, painter: QPainter, rect: QRectF, mark: Mark) -> None:
-        paint_mark(painter, rect, mark, QColor(self.palette().windowText().color()))
-
-    def _paint_ring(self, painter: QPainter, rect: QRectF, width: float) -> None:
-        """Outline a well so that it stands out on any colour: dark within light."""
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(_DARK, width + 2))
-        self._shape(painter, rect.adjusted(-0.5, -0.5, 0.5, 0.5))
-        painter.setPen(QPen(QColor(255, 255, 255), width))
-        self._shape(painter, rect.adjusted(-0.5, -0.5, 0.5, 0.5))
-
-    def _shape(self, painter: QPainter, rect: QRectF) -> None:
-        if self._colouring.shape[0] <= _ROUND_ROWS:
-            painter.drawEllipse(rect)
-        else:
-            radius = min(2.5, rect.width() / 5)
-            painter.drawRoundedRect(rect, radius, radius)
 
     # Mouse and keys
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """Choose the well under the mouse."""
+        """Choose the well under the mouse, more wells with shift or control; a drag chooses a box."""
         well = self.well_at(event.position())
-        if well in self._colouring.wells and event.button() == Qt.MouseButton.LeftButton:
-            self.wellClicked.emit(well)
+        if not well or event.button() != _LEFT:
+            return
+        self._pressed = self._corner = ""
+        if event.modifiers() & _SHIFT:
+            self.boxChosen.emit("", well)
+        elif event.modifiers() & _CONTROL:
+            if well in self._colouring.wells:
+                self.wellToggled.emit(well)
+        else:
+            self._pressed = self._corner = well
+            if well in self._colouring.wells:
+                self.wellClicked.emit(well)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """Outline the well under the mouse; drag to look through wells."""
+        """Outline the well under the mouse; dragging chooses the wells between here and where it began."""
         well = self.well_at(event.position())
+        if self._pressed and well and well != self._corner and event.buttons() & _LEFT:
+            self._corner = well
+            self.boxChosen.emit(self._pressed, well)
         if well == self._hovered:
             return
         self._hovered = well
         there = well in self._colouring.wells
         self.setCursor(Qt.CursorShape.PointingHandCursor if there else Qt.CursorShape.ArrowCursor)
-        if there and event.buttons() & Qt.MouseButton.LeftButton:
-            self.wellClicked.emit(well)
+        self.wellHovered.emit(well if there else "")
         self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """End a drag."""
+        super().mouseReleaseEvent(event)
+        self._pressed = self._corner = ""
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Forget the well under the mouse."""
         del event
         self._hovered = ""
+        self.wellHovered.emit("")
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Walk the plate: arrow keys from well to well, page keys from field to field."""
-        if event.key() in _MOVES:
-            self.moveRequested.emit(*_MOVES[event.key()])
-        elif event.key() in _FIELD_STEPS:
-            self.fieldStepRequested.emit(_FIELD_STEPS[event.key()])
+        """Walk the plate: arrow keys from well to well (shift chooses more), page keys from field to field."""
+        key = event.key()
+        if key in _MOVES:
+            asked = self.extendRequested if event.modifiers() & _SHIFT else self.moveRequested
+            asked.emit(*_MOVES[key])
+        elif key in _FIELD_STEPS and not event.modifiers() & _CONTROL:
+            self.fieldStepRequested.emit(_FIELD_STEPS[key])
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.allRequested.emit()
+        elif event.matches(QKeySequence.StandardKey.Copy):
+            self.copyRequested.emit()
+        elif key == Qt.Key.Key_Escape and len(self._chosen) > 1:
+            self.oneRequested.emit()
         else:
             super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Show a well's facts where the mouse rests."""
+        """Show a well's facts where the mouse rests; take the keys of the plate before any shortcut does."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             well = self.well_at(QPointF(event.pos()))
             if well in self._colouring.wells:
@@ -267,36 +273,12 @@ class PlateView(QWidget):
             else:
                 QToolTip.hideText()
             return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._takes(event):
+            event.accept()
+            return True
         return bool(super().event(event))
 
-
-def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None:
-    """Paint what a colour cannot say: a failed, tied, unknown or missing well; the legend uses it too."""
-    ink = QColor(ink)
-    if mark == "failed":
-        inner = rect.adjusted(*(rect.width() * part for part in (0.28, 0.28, -0.28, -0.28)))
-        width = max(1.5, rect.width() * 0.11)
-        for pen in (QPen(_DARK, width * 2.2), QPen(_FAILED, width)):  # cased in dark, to stand out on any colour
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawLine(inner.topLeft(), inner.bottomRight())
-            painter.drawLine(inner.topRight(), inner.bottomLeft())
-    elif mark == "tie":
-        ink.setAlphaF(0.75)
-        painter.setPen(QPen(ink, max(1.2, rect.width() * 0.08)))
-        for share in (0.4, 0.6):
-            y = rect.top() + rect.height() * share
-            painter.drawLine(
-                QPointF(rect.left() + rect.width() * 0.28, y), QPointF(rect.right() - rect.width() * 0.28, y)
-            )
-    elif mark == "unknown":
-        ink.setAlphaF(0.45)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ink)
-        size = max(1.2, rect.width() * 0.1)
-        painter.drawEllipse(rect.center(), size, size)
-    elif mark == "missing":
-        ink.setAlphaF(0.5)
-        painter.setPen(QPen(ink, 1, Qt.PenStyle.DotLine))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawEllipse(rect)
+    @staticmethod
+    def _takes(event: QKeyEvent) -> bool:
+        ours = (QKeySequence.StandardKey.SelectAll, QKeySequence.StandardKey.Copy)
+        return event.key() in _MOVES or any(event.matches(key) for key in ours)

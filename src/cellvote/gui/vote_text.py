@@ -1,6 +1,7 @@
 """The vote in words: what stands on the canvas, in tooltips and beside the plate; no window here."""
 
 from html import escape
+from typing import Final
 
 from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well
 from cellvote.plates.acquisition import FieldKey
@@ -22,6 +23,14 @@ def vote_words(vote: Vote) -> str:
 def percent(share: float) -> str:
     """Write a share as ``62 %``."""
     return f"{share * 100:.0f} %"
+
+
+def number(value: float) -> str:
+    """Write a number with three digits that matter: ``1,234``, ``56.7``, ``0.00123``, ``1.2e-05``."""
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.0f}" if size < 1e7 else f"{value:.2e}"
+    return f"{value:.3g}" if size >= 1e-4 or not size else f"{value:.1e}"
 
 
 def truth_words(vote: Vote | None, truth: str) -> str:
@@ -65,12 +74,24 @@ def field_text(
     return "\n".join(lines)
 
 
-def well_tooltip(well: Well, facts: PlateFacts, n_fields: int) -> str:
-    """Write a well's facts as a small HTML table: treatment, fields, cells, vote, failures."""
-    rows = [(name, text) for name, text in facts.wells.get(well, {}).items() if text]
+_MOST_COLUMNS: Final = 12
+"""So many columns of the plate map stand in a tooltip: a map with fifty would fill the screen."""
+
+
+def well_tooltip(well: Well, facts: PlateFacts, n_fields: int, shown: tuple[str, str] = ("", "")) -> str:
+    """Write a well's facts as a small HTML table: value, treatment, control type, fields, cells, vote, failures.
+
+    Parameters
+    ----------
+    shown
+        What the plate is coloured by, and what this well has of it.
+    """
+    rows = [shown] if shown[1] else []
+    rows += _treatment_rows(well, facts)
     rows.append(("Fields", f"{n_fields}" if n_fields else "not imaged"))
     if well in facts.n_cells:
-        rows.append(("Cells", f"{facts.n_cells[well]:,}"))
+        cells = facts.n_cells[well]
+        rows.append(("Cells", f"{cells:,}" if cells else "0: no cell was found"))
     predicted = facts.predicted
     if predicted is not None and n_fields:
         vote = predicted.wells.get(well)
@@ -80,8 +101,22 @@ def well_tooltip(well: Well, facts: PlateFacts, n_fields: int) -> str:
             rows.append(("", truth))
     errors = facts.failed_wells.get(well, [])
     if errors:
-        rows.append(("Failed", errors[0] + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")))
-    cells = "".join(
+        failed = f"{len(errors)} of {n_fields} fields: " if n_fields > 1 else ""
+        rows.append(("Failed", failed + errors[0] + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")))
+    table = "".join(
         f"<tr><td style='padding-right:8px'>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in rows
     )
-    return f"<b>{escape(well[1] or well[0])}</b><table>{cells}</table>"
+    return f"<b>{escape(well[1] or well[0])}</b><table>{table}</table>"
+
+
+def _treatment_rows(well: Well, facts: PlateFacts) -> list[tuple[str, str]]:
+    """Say what was done to a well: its treatment, whether it is a control, then what else the plate map has."""
+    row = facts.wells.get(well, {})
+    treatment = facts.treatments.get(well, "")
+    rows = [("Treatment", treatment)] if treatment and treatment not in row.values() else []
+    first = [facts.control_column] if facts.control_column else []
+    entries = [(name, row[name]) for name in (*first, *(c for c in row if c not in first)) if row.get(name)]
+    rows += entries[:_MOST_COLUMNS]
+    if len(entries) > _MOST_COLUMNS:
+        rows.append(("", f"… and {len(entries) - _MOST_COLUMNS} more columns"))
+    return rows

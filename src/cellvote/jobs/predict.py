@@ -12,7 +12,7 @@ from cellvote.jobs.probabilities import cell_probabilities, check_device, image_
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, load_classifier
 from cellvote.learning.inputs import channel_rows
-from cellvote.plates.acquisition import FIELD
+from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
@@ -192,12 +192,15 @@ def vote_study(study: Study, model: str, level: str = "well", settings: VoteSett
 def _vote_by(study: Study, predictions: pd.DataFrame, level: str, settings: VoteSettings) -> pd.DataFrame:
     by = LEVELS.get(level)
     if level == "treatment":
-        predictions = predictions.merge(study.treatments, on=["plate", "well"], how="inner")
+        predictions = predictions.merge(study.treatments, on=place_columns(study.treatments), how="inner")
+    elif level == "well":
+        predictions = predictions[predictions["well"] != ""]
     if by is None:
         column = find_column(study.plate_map, level)
         if column in predictions:
             raise SettingsError(f"--by {level}: use field, well or treatment, or another column of the plate map.")
-        predictions = predictions.merge(study.plate_map[["plate", "well", column]], on=["plate", "well"])
+        keys = place_columns(study.plate_map)
+        predictions = predictions.merge(study.plate_map[[*keys, column]], on=keys)
         by = [column]
     return vote(predictions, by, settings)
 
@@ -230,21 +233,22 @@ def evaluate_study(
     info = classifier.info
     predictions = read_predictions(study, model)
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
-    own = truth.merge(classifier.split[["plate", "well"]].drop_duplicates(), on=["plate", "well"])
-    table = predictions.merge(truth, on=["plate", "well"], how="inner")
+    keys = place_columns(truth)
+    own = truth.merge(classifier.split[keys].drop_duplicates(), on=keys)
+    table = predictions.merge(truth, on=keys, how="inner")
     at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
     notes = []
     if at_home:
-        table = table[table["fold"] != UNSEEN].merge(own[["plate", "well"]], on=["plate", "well"])
+        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys)
     else:
         trained = table["fold"] != UNSEEN
         if trained.any():
-            n = table.loc[trained, ["plate", "well"]].drop_duplicates().shape[0]
-            notes.append(f"{n} well(s) left out: the classifier was trained on their images.")
+            n = table.loc[trained, keys].drop_duplicates().shape[0]
+            notes.append(f"{n} {keys[-1]}(s) left out: the classifier was trained on their images.")
         table = table[~trained]
     if table.empty:
         raise PredictionsError(
-            f"no well has a known class that the classifier was not trained on. Its classes are "
+            f"no {keys[-1]} has a known class that the classifier was not trained on. Its classes are "
             f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
         )
     settings = settings or read_vote_settings(study, model)
@@ -283,8 +287,10 @@ def _commonest(scored: dict[str, Any]) -> dict[str, Any]:
 
 def position_warning(result: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
     """Warn where the place on the plate alone does as well as the classifier."""
+    if result["well"] is None:
+        return []
     place = baselines["position"]["well"]["accuracy"]
-    interval = result["well"]["ci95"] if result["well"] else None
+    interval = result["well"]["ci95"]
     least = interval[0] if interval else result["cell"]["accuracy"]
     if place < least:
         return []

@@ -27,7 +27,7 @@ from cellvote.learning.inputs import Features, Inputs, channel_rows, feature_mat
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.learning.splits import group_of_wells, make_folds
 from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
-from cellvote.plates.acquisition import FIELD
+from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.profiling.measurements import feature_columns
 from cellvote.progress import CancelToken, Report, ignore_progress
@@ -48,7 +48,8 @@ class TrainingPlan:
     cells
         One row per training cell, with ``row`` (its row in the study's table), ``class_name``, ``group``, ``fold``.
     wells
-        One row per training well: ``plate``, ``well``, ``class_name``, ``group``, ``fold``, ``n_cells``.
+        One row per training well: ``plate``, ``well``, ``class_name``, ``group``, ``fold``, ``n_cells``; where images
+        have no wells, one row per field, with ``field``.
     """
 
     spec: ClassSpec
@@ -66,8 +67,8 @@ class TrainingPlan:
 
     def training_cells(self) -> TrainingCells:
         """Number the classes and wells."""
-        number = {(p, w): i for i, (p, w) in enumerate(zip(self.wells["plate"], self.wells["well"], strict=True))}
-        well = [number[key] for key in zip(self.cells["plate"], self.cells["well"], strict=True)]
+        keys = place_columns(self.wells)
+        well = pd.MultiIndex.from_frame(self.wells[keys]).get_indexer(pd.MultiIndex.from_frame(self.cells[keys]))
         codes = pd.Index(self.classes).get_indexer(pd.Index(self.cells["class_name"]))
         return TrainingCells(
             codes=codes.astype(np.int64),
@@ -91,18 +92,19 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
     wells = class_of_wells(study.plate_map, spec)
     spec = ClassSpec(find_column(study.plate_map, spec.column), spec.values)
     table = study.read_cells(segmentation)
-    cells = table.reset_index(names="row").merge(wells, on=["plate", "well"], how="inner")
+    keys = place_columns(wells)
+    cells = table.reset_index(names="row").merge(wells, on=keys, how="inner")
     if settings.exclude_border:
         cells = cells[~cells["touches_border"]]
-    counts = cells.groupby(["plate", "well"]).size().rename("n_cells").reset_index()
-    wells = wells.merge(counts, on=["plate", "well"], how="inner")
+    counts = cells.groupby(keys).size().rename("n_cells").reset_index()
+    wells = wells.merge(counts, on=keys, how="inner")
     present = tuple(spec.values) or tuple(sorted(wells["class_name"].unique()))
     empty = [name for name in present if name not in set(wells["class_name"])]
     if empty or len(present) < 2:
         raise ClassesError(f"no cell was measured in the wells of class {(empty or ['?'])[0]!r}. Segment more wells.")
     wells["group"] = group_of_wells(wells, study.plate_map, settings.split_by)
     wells["fold"] = make_folds(wells, settings.folds, settings.seed, settings.split_by)
-    cells = cells.merge(wells[["plate", "well", "group", "fold"]], on=["plate", "well"]).sort_values("row")
+    cells = cells.merge(wells[[*keys, "group", "fold"]], on=keys).sort_values("row")
     return TrainingPlan(
         spec,
         settings,
@@ -324,8 +326,10 @@ def _baselines(study: Study, plan: TrainingPlan) -> dict[str, Any]:
         )
     )
     short = ("accuracy", "balanced_accuracy", "n")
+    level = place_columns(plan.wells)[-1]
+    position = position_votes(plan.wells, codes, plan.settings.seed) if level == "well" else None
     return {
-        "majority": baseline_score(plan.wells, majority_votes(plan.wells, codes, n_cells), codes),
-        "position": baseline_score(plan.wells, position_votes(plan.wells, codes, plan.settings.seed), codes),
-        "measurements": {level: {k: logistic[level][k] for k in short} for level in ("well", "cell")},
+        "majority": baseline_score(plan.wells, majority_votes(plan.wells, codes, n_cells), codes, level),
+        "position": baseline_score(plan.wells, position, codes) if position is not None else None,
+        "measurements": {one: {k: logistic[one][k] for k in short} for one in (level, "cell")},
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cellvote.errors import ClassesError, PlateMapError
+from cellvote.plates.acquisition import place_columns
 from cellvote.plates.plate_map import find_column
 
 RESERVED = frozenset({"tie", "too few cells"})
@@ -43,7 +44,8 @@ def class_of_wells(plate_map: pd.DataFrame, spec: ClassSpec) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``plate``, ``well``, ``class_name`` of the wells that have one of the classes.
+        ``plate``, ``well``, ``class_name`` of the wells that have one of the classes; ``field`` too where images
+        have no wells.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def class_of_wells(plate_map: pd.DataFrame, spec: ClassSpec) -> pd.DataFrame:
     """
     column = find_column(plate_map, spec.column)
     imaged = plate_map[plate_map["imaged"]]
-    wells = imaged[["plate", "well"]].assign(class_name=imaged[column])
+    wells = imaged[place_columns(imaged)].assign(class_name=imaged[column])
     wells = wells[wells["class_name"] != ""]
     there = sorted(wells["class_name"].unique())
     missing = [value for value in spec.values if value not in there]
@@ -83,5 +85,5 @@ def truth_of_wells(plate_map: pd.DataFrame, column: str, classes: tuple[str, ...
         named = find_column(plate_map, column)
     except PlateMapError:
         return pd.DataFrame({"plate": [], "well": [], "truth": []}, dtype="str")
-    table = plate_map[["plate", "well"]].assign(truth=plate_map[named])
+    table = plate_map[place_columns(plate_map)].assign(truth=plate_map[named])
     return table[table["truth"].isin(classes)].reset_index(drop=True)

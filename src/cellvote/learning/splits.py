@@ -5,6 +5,7 @@ import pandas as pd
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 
 from cellvote.errors import ClassesError, PlateMapError
+from cellvote.plates.acquisition import place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.plates.wells import row_letters, well_position
 
@@ -15,7 +16,7 @@ def group_of_wells(wells: pd.DataFrame, plate_map: pd.DataFrame, split_by: str) 
     Parameters
     ----------
     wells
-        ``plate`` and ``well``.
+        ``plate`` and ``well``; ``field`` too where images have no wells: each of them is held out by itself.
     split_by
         ``well``, ``plate``, a plate-map column, or ``row`` or ``column`` of the plate.
 
@@ -27,7 +28,8 @@ def group_of_wells(wells: pd.DataFrame, plate_map: pd.DataFrame, split_by: str) 
         Where the column is empty for a well.
     """
     if split_by.casefold() == "well":
-        return wells["plate"].str.cat(wells["well"], sep="/")
+        names = wells["plate"].str.cat(wells["well"], sep="/")
+        return names.str.cat(wells["field"].astype("str"), sep="/") if "field" in wells else names
     if split_by.casefold() == "plate":
         return wells["plate"]
     try:
@@ -39,7 +41,8 @@ def group_of_wells(wells: pd.DataFrame, plate_map: pd.DataFrame, split_by: str) 
         if split_by.casefold() == "column":
             return positions.map(lambda p: f"{p.column:02d}" if p else "").astype("str")
         raise
-    groups = wells[["plate", "well"]].merge(plate_map, on=["plate", "well"], how="left")[column]
+    keys = place_columns(wells)
+    groups = wells[keys].merge(plate_map, on=keys, how="left")[column]
     if (groups == "").any():
         well = wells.loc[(groups == "").to_numpy(), "well"].iloc[0]
         raise ClassesError(f"--split-by {split_by}: the column is empty for well {well}. Fill it in the plate map.")

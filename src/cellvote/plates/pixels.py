@@ -1,6 +1,7 @@
-"""Pixels: read single image planes and whole fields, never trusting what a file says of itself."""
+"""Pixels: read single image planes, never trusting what a file says of itself."""
 
 import hashlib
+import stat
 import struct
 import warnings
 import zlib
@@ -10,12 +11,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import tifffile
 from PIL import Image
 
 from cellvote.errors import ImageReadError
-from cellvote.plates.acquisition import FieldKey
 
 Pixels = npt.NDArray[np.generic]
 
@@ -23,9 +22,12 @@ MAX_PLANE_BYTES: Final = 2**31
 """Larger planes are refused before any memory is taken: no camera of a screen makes them."""
 
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
-IMAGE_SUFFIXES: Final = TIFF_SUFFIXES | {".png"}
+PICTURE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
+CONTAINER_SUFFIXES: Final = frozenset({".czi", ".nd2", ".lif"})
+IMAGE_SUFFIXES: Final = TIFF_SUFFIXES | PICTURE_SUFFIXES | CONTAINER_SUFFIXES
 
 _UNCOMPRESSED: Final = 1
+_N_SAMPLES: Final = (3, 4)
 _GREY_MODES: Final = frozenset({"1", "L", "I", "I;16", "I;16B", "F"})
 
 # What tifffile, its decoders and Pillow raise on damaged files.
@@ -47,15 +49,17 @@ _DAMAGED: Final = (
 )
 
 
-def read_plane(path: Path, page: int = 0) -> Pixels:
+def read_plane(path: Path, page: int = 0, sample: int = 0) -> Pixels:
     """Read one image plane.
 
     Parameters
     ----------
     path
-        A TIFF or PNG file.
+        A TIFF, PNG, JPEG or BMP file; an array in a Zarr store; a CZI, ND2 or LIF file (extra ``containers``).
     page
-        Page of a multi-page TIFF, counted from 0.
+        Which 2-D plane of a file with several, counted from 0.
+    sample
+        0 for a grey image; of a coloured one 1 for red, 2 for green, 3 for blue.
 
     Returns
     -------
@@ -68,16 +72,25 @@ def read_plane(path: Path, page: int = 0) -> Pixels:
         Where the file is missing, truncated, damaged, of a forbidden size, or not a grey image.
     """
     try:
-        size_bytes = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise ImageReadError(
             f"{path}: cannot be opened ({error.strerror}). Check that the disk is connected."
         ) from error
+    if stat.S_ISDIR(status.st_mode):
+        from cellvote.plates.zarr_planes import read_zarr_plane
+
+        return read_zarr_plane(path, page)
+    suffix = path.suffix.lower()
+    if suffix in CONTAINER_SUFFIXES:
+        from cellvote.plates.container_planes import read_container_plane
+
+        return read_container_plane(path, page)
     try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            plane = _read_tiff(path, page, size_bytes)
+        if suffix in TIFF_SUFFIXES:
+            plane = _read_tiff(path, page, status.st_size)
         else:
-            plane = _read_png(path)
+            plane = _read_picture(path)
     except ImageReadError:
         raise
     except _DAMAGED as error:
@@ -85,12 +98,24 @@ def read_plane(path: Path, page: int = 0) -> Pixels:
         raise ImageReadError(
             f"{path}: the file is damaged ({reason[:120]}). Copy it again, or exclude this field."
         ) from error
+    if sample:
+        plane = _take_sample(path, plane, sample)
     if plane.ndim != 2:
         raise ImageReadError(
             f"{path}: a grey image was expected, but it has the shape {plane.shape}. "
             "Save each channel as its own grey file."
         )
     return plane
+
+
+def _take_sample(path: Path, plane: Pixels, sample: int) -> Pixels:
+    """Take one colour of a picture; a grey one among coloured ones has all of them alike."""
+    if plane.ndim == 2:
+        return plane
+    axis = 2 if plane.shape[2] in _N_SAMPLES else 0
+    if plane.ndim != 3 or plane.shape[axis] < sample:
+        raise ImageReadError(f"{path}: has no colour {sample}; its shape is {plane.shape}. Exclude this field.")
+    return np.asarray(plane.take(sample - 1, axis))
 
 
 def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
@@ -120,17 +145,13 @@ def _read_tiff(path: Path, page: int, size_bytes: int) -> Pixels:
         return np.asarray(header.asarray())
 
 
-def _read_png(path: Path) -> Pixels:
+def _read_picture(path: Path) -> Pixels:
+    """Read a PNG, JPEG or BMP file: YX where it is grey, YXS where it has colours (a palette counts as these)."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
             _check_size(path, (image.height, image.width), np.dtype(np.uint16))
-            if image.mode not in _GREY_MODES:
-                raise ImageReadError(
-                    f"{path}: a grey image was expected, but it has colours ({image.mode}). "
-                    "Save each channel as its own grey file."
-                )
-            return np.asarray(image)
+            return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
 
 
 def _check_size(path: Path, shape: Sequence[int], dtype: np.dtype[np.generic] | None) -> None:
@@ -140,56 +161,6 @@ def _check_size(path: Path, shape: Sequence[int], dtype: np.dtype[np.generic] | 
             f"{path}: its header claims an image of {' × '.join(map(str, shape))} "
             f"({n_bytes / 2**30:.1f} GiB): refused. The file is damaged, or not a single image plane."
         )
-
-
-def read_field(source: Path, planes: pd.DataFrame, channels: Sequence[str], key: FieldKey) -> Pixels:
-    """Read all channels of one field; a z-stack becomes its maximum projection, time stays at its start.
-
-    Parameters
-    ----------
-    source
-        The folder that the plane paths are relative to.
-    planes
-        The planes of this field.
-    channels
-        All channel names, in order.
-    key
-        The field, for messages.
-
-    Returns
-    -------
-    ndarray
-        CYX, with the dtype of the files.
-
-    Raises
-    ------
-    ImageReadError
-        Where a channel is missing, a file cannot be read, or sizes differ between the channels.
-    """
-    planes = planes[planes["timepoint"] == planes["timepoint"].min()]
-    stack: list[Pixels] = []
-    for index, name in enumerate(channels):
-        of_channel = planes[planes["channel"] == index]
-        if of_channel.empty:
-            raise ImageReadError(f"{key}: channel {name} is missing. Copy its file, or exclude this field.")
-        plane: Pixels | None = None
-        for path, page in zip(of_channel["path"], of_channel["page"], strict=True):
-            try:
-                one = read_plane(source / path, int(page))
-            except ImageReadError as error:
-                raise ImageReadError(f"{key} channel {name}: {error}") from error
-            if plane is not None and plane.shape != one.shape:
-                raise ImageReadError(
-                    f"{key} channel {name}: the z-planes differ in size ({plane.shape} and {one.shape}). "
-                    "Exclude this field."
-                )
-            plane = one if plane is None else np.maximum(plane, one)
-        assert plane is not None  # noqa: S101 - of_channel is not empty
-        stack.append(plane)
-    shapes = {plane.shape for plane in stack}
-    if len(shapes) > 1:
-        raise ImageReadError(f"{key}: the channels differ in size ({sorted(shapes)}). Exclude this field.")
-    return np.stack(stack)
 
 
 def image_hash(image: Pixels) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from cellvote.errors import SegmentationError, SettingsError, StudyError
-from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey, field_keys
-from cellvote.plates.pixels import Pixels, read_field
+from cellvote.plates.acquisition import FIELD, LABEL_COLUMNS, POSITION_COLUMNS, Acquisition, FieldKey, place_columns
+from cellvote.plates.fields import FieldReading, read_field
+from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import join_plate_map, read_plate_map, treatments
 from cellvote.plates.wells import parse_well
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
@@ -34,6 +36,7 @@ class StudyInfo(BaseModel, frozen=True):
     layout: str
     channels: tuple[str, ...]
     pixel_size_um: float | None = None
+    reading: FieldReading = FieldReading()
     problems: tuple[str, ...] = ()
 
 
@@ -56,6 +59,8 @@ class Study:
         path: str | PathLike[str],
         acquisition: Acquisition,
         plate_map: str | PathLike[str] | pd.DataFrame | Sequence[str | PathLike[str] | pd.DataFrame] = (),
+        *,
+        reading: FieldReading | None = None,
     ) -> Self:
         """Make a study of an acquisition; nothing is written unless everything fits.
 
@@ -65,17 +70,23 @@ class Study:
             Where; ``.cellvote`` is appended where it is missing.
         plate_map
             CSV files or tables with a ``well`` column, one or several.
+        reading
+            What becomes of z-stacks, and which channels are combined.
 
         Raises
         ------
         StudyError
             Where something is there already, or the folder cannot be written.
+        ChannelError
+            Where a combined channel is made of channels that are not there.
         PlateMapError
             Where a plate map cannot be read or fits no image.
         """
         path = study_path(path)
         if path.exists():
             raise StudyError(f"{path}: is there already. Open it, or choose another name.")
+        reading = reading or FieldReading()
+        reading.check(acquisition.channels)
         given = [plate_map] if isinstance(plate_map, str | PathLike | pd.DataFrame) else list(plate_map)
         maps = [one if isinstance(one, pd.DataFrame) else read_plate_map(Path(one)) for one in given]
         if acquisition.plate_map is not None and not maps:
@@ -86,7 +97,8 @@ class Study:
             layout=acquisition.layout,
             channels=acquisition.channels,
             pixel_size_um=acquisition.pixel_size_um,
-            problems=(*acquisition.problems, *problems),
+            reading=reading,
+            problems=(*acquisition.problems, *map(str, acquisition.doubts), *problems),
         )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +106,10 @@ class Study:
                 draft = Path(temporary) / "study"
                 write_table(draft / "images.parquet", acquisition.planes)
                 write_table(draft / "platemap.parquet", table)
+                if acquisition.positions is not None:
+                    write_table(draft / "positions.parquet", acquisition.positions.astype(POSITION_COLUMNS))
+                if acquisition.label_images is not None:
+                    write_table(draft / "labels.parquet", acquisition.label_images.astype(LABEL_COLUMNS))
                 write_json(draft / "study.json", info.model_dump(mode="json"))
                 draft.replace(path)
         except OSError as error:
@@ -125,8 +141,8 @@ class Study:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Channel names, in order."""
-        return self.info.channels
+        """Channel names, in order: those on disk, then the combined ones."""
+        return self.info.reading.channels(self.info.channels)
 
     @property
     def source(self) -> Path:
@@ -143,21 +159,56 @@ class Study:
             Where a path leaves the folder of the images: nothing is read from elsewhere.
         """
         table = read_table(self.path / "images.parquet")
+        if "sample" not in table:
+            table["sample"] = np.int8(0)
+        self._refuse_strays(table)
+        wells = pd.Series(table["well"].unique(), dtype="str")
+        wrong = wells[~wells.str.fullmatch(r"(?:[A-Z]{1,2}\d\d)?")]
+        if len(wrong):
+            raise StudyError(f"{self.path}: names the well {wrong.iloc[0]!r}: images.parquet is damaged.")
+        return table
+
+    def _refuse_strays(self, table: pd.DataFrame) -> None:
         strays = table["path"].str.contains(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:", regex=True)
         if strays.any():
             stray = table.loc[strays, "path"].iloc[0]
             raise StudyError(f"{self.path}: names the image {stray!r}, outside its source folder: refused.")
-        wrong = ~table["well"].str.fullmatch(r"(?:[A-Z]{1,2}\d\d)?")
-        if wrong.any():
-            raise StudyError(
-                f"{self.path}: names the well {table.loc[wrong, 'well'].iloc[0]!r}: images.parquet is damaged."
-            )
-        return table
 
     @cached_property
-    def _planes_of(self) -> dict[FieldKey, pd.DataFrame]:
-        groups = self.planes.groupby(FIELD, sort=False)
-        return {FieldKey(str(p), str(w), int(str(f))): rows for (p, w, f), rows in groups}
+    def _planes_of(self) -> dict[FieldKey, slice]:
+        """Where the planes of each field lie in the table, which is sorted by field."""
+        if not len(self.planes):
+            return {}
+        codes = np.stack([pd.factorize(self.planes[name])[0] for name in FIELD])
+        starts = np.flatnonzero(np.r_[True, (np.diff(codes) != 0).any(axis=0)])
+        ends = np.r_[starts[1:], len(self.planes)]
+        names = self.planes[FIELD].iloc[starts].itertuples(index=False, name=None)
+        return {
+            FieldKey(str(p), str(w), int(f)): slice(start, end)
+            for (p, w, f), start, end in zip(names, starts.tolist(), ends.tolist(), strict=True)
+        }
+
+    @cached_property
+    def positions(self) -> pd.DataFrame | None:
+        """Stage positions of the fields: ``plate``, ``well``, ``field``, ``x_um``, ``y_um``; None where not known."""
+        path = self.path / "positions.parquet"
+        return read_table(path) if path.exists() else None
+
+    @cached_property
+    def source_labels(self) -> pd.DataFrame | None:
+        """Label images that lie beside the source images: the columns of `LABEL_COLUMNS`; None where there are none.
+
+        Raises
+        ------
+        StudyError
+            Where a path leaves the folder of the images.
+        """
+        path = self.path / "labels.parquet"
+        if not path.exists():
+            return None
+        table = read_table(path)
+        self._refuse_strays(table)
+        return table
 
     @cached_property
     def plate_map(self) -> pd.DataFrame:
@@ -166,8 +217,8 @@ class Study:
 
     @cached_property
     def treatments(self) -> pd.DataFrame:
-        """``plate``, ``well``, ``treatment`` of every well that has one."""
-        table = self.plate_map[["plate", "well"]].assign(treatment=treatments(self.plate_map))
+        """``plate``, ``well``, ``treatment`` of every well that has one; ``field`` too where images have no wells."""
+        table = self.plate_map[place_columns(self.plate_map)].assign(treatment=treatments(self.plate_map))
         return table[table["treatment"] != ""]
 
     @property
@@ -178,7 +229,7 @@ class Study:
     @cached_property
     def fields(self) -> list[FieldKey]:
         """Every imaged field, sorted."""
-        return field_keys(self.planes)
+        return sorted(self._planes_of)
 
     def select_fields(self, wells: str = "") -> list[FieldKey]:
         """Choose fields by their wells, such as ``"A01,B*"``; all of them where nothing is given.
@@ -212,7 +263,7 @@ class Study:
             Where it was not imaged.
         """
         try:
-            return self._planes_of[key]
+            return self.planes.iloc[self._planes_of[key]]
         except KeyError:
             raise StudyError(f"{key}: was not imaged.") from None
 
@@ -224,7 +275,7 @@ class Study:
         ImageReadError
             Where a file is missing or damaged.
         """
-        return read_field(self.source, self.planes_of(key), self.channels, key)
+        return read_field(self.source, self.planes_of(key), self.info.channels, key, self.info.reading)
 
     # Where each step keeps its results
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import PredictionsError
+from cellvote.plates.acquisition import FIELD, WELL, place_columns
 from cellvote.voting.metrics import codes_of, expected_calibration_error, score
 from cellvote.voting.vote import LEVELS, VoteSettings, class_columns, vote
 
@@ -24,7 +25,7 @@ def evaluate_predictions(
         One row per cell: ``plate``, ``well``, ``field``, ``truth`` and one probability column per class. Only
         cells that no model was trained on belong here.
     treatments
-        ``plate``, ``well``, ``treatment``.
+        ``plate``, ``well``, ``treatment``; ``field`` too where images have no wells.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def evaluate_predictions(
     classes = tuple(columns)
     truth = codes_of(predictions["truth"], classes)
     probabilities = predictions[list(columns.values())].to_numpy(float)
-    wells = np.asarray(predictions.groupby(["plate", "well"], sort=True).ngroup(), np.int64)
+    wells = np.asarray(predictions.groupby(_independent(predictions), sort=True).ngroup(), np.int64)
     result: dict[str, Any] = {"classes": list(classes)}
     result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), wells)
     notes: list[str] = []
@@ -62,7 +63,12 @@ def evaluate_predictions(
 def _with_treatment(predictions: pd.DataFrame, treatments: pd.DataFrame | None) -> pd.DataFrame:
     if treatments is None:
         return predictions.iloc[:0].assign(treatment="")
-    return predictions.merge(treatments, on=["plate", "well"], how="inner")
+    return predictions.merge(treatments, on=place_columns(treatments), how="inner")
+
+
+def _independent(table: pd.DataFrame) -> list[str]:
+    """Name what counts as independent: wells, or fields where images have no wells."""
+    return WELL if (table["well"] != "").all() else FIELD
 
 
 def _level(
@@ -71,6 +77,8 @@ def _level(
     by = LEVELS[level]
     if table.empty:
         return None, f"{level}: the plate map names none."
+    if level == "well" and _independent(table) != WELL:
+        return None, "well: the images have none; each stands for itself, see the field level."
     truths = table.groupby(by, sort=True)["truth"].agg(["first", "nunique"])
     if (truths["nunique"] > 1).any():
         mixed = truths.index[truths["nunique"] > 1][0]
@@ -78,7 +86,7 @@ def _level(
     votes = vote(table, by, settings)
     truth, said = codes_of(truths["first"], classes), codes_of(votes["class"], classes)
     if level == "field":
-        clusters = np.asarray(votes.groupby(["plate", "well"], sort=True).ngroup(), np.int64)
+        clusters = np.asarray(votes.groupby(_independent(votes), sort=True).ngroup(), np.int64)
     else:
         clusters = np.arange(len(votes), dtype=np.int64)
     note = f"{level}: only {len(votes)}; no interval can be had." if len(np.unique(clusters)) < 3 else ""
@@ -89,6 +97,7 @@ def baseline_score(
     wells: pd.DataFrame,
     said: "np.ndarray[Any, np.dtype[np.int64]]",
     truth: "np.ndarray[Any, np.dtype[np.int64]]",
+    level: str = "well",
 ) -> dict[str, Any]:
     """Score one class said for each well, as wells and as cells (each cell is given the class of its well).
 
@@ -98,13 +107,15 @@ def baseline_score(
         One row per well: ``n_cells``.
     said, truth
         (W,) class numbers.
+    level
+        What a row is: ``well``, or ``field`` where images have no wells.
     """
     right = said == truth
     n_cells = wells["n_cells"].to_numpy()
     shares = [float(right[truth == c].mean()) for c in np.unique(truth)]
     cells = [float(np.average(right[truth == c], weights=n_cells[truth == c])) for c in np.unique(truth)]
     return {
-        "well": {
+        level: {
             "accuracy": float(right.mean()),
             "balanced_accuracy": float(np.mean(shares)),
             "n": len(wells),

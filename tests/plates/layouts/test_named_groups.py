@@ -11,9 +11,9 @@ from tests.tiny_plates import write_images
 
 from cellvote.errors import ImageReadError, LayoutError
 from cellvote.plates.acquisition import FieldKey
+from cellvote.plates.fields import read_field
 from cellvote.plates.layouts import read_plate
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
-from cellvote.plates.pixels import read_field
 from cellvote.plates.wells import parse_row, row_letters
 
 

@@ -8,8 +8,8 @@ from tests.tiny_plates import operetta_names, write_images
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition
+from cellvote.plates.fields import read_field
 from cellvote.plates.layouts import read_plate
-from cellvote.plates.pixels import read_field
 
 HARMONY = "http://www.perkinelmer.com/PEHH/HarmonyV5"
 

@@ -1,19 +1,27 @@
 """On-disk layouts, one module each: nothing outside this package knows file names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition, join_acquisitions
+from cellvote.plates.doubts import doubts_of
 from cellvote.plates.layouts.base import Folder, Layout, open_folder
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
 from cellvote.plates.layouts.operetta import Operetta
 
 __all__ = ["LAYOUTS", "Layout", "read_plate"]
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (Operetta(), NUMBERED)}
-"""Every layout that is recognised by itself."""
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Operetta(),
+        NUMBERED,
+    )
+}
+"""Every layout that is recognised by itself; where two are equally sure, the one that stands first is taken."""
 
 _SURE_ENOUGH = 0.5
 
@@ -22,18 +30,22 @@ def read_plate(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
     layout: str | None = None,
     pattern: str | None = None,
+    *,
+    root: str | PathLike[str] | None = None,
 ) -> Acquisition:
     """Read which image planes lie in a folder, or in several.
 
     Parameters
     ----------
     path
-        The folder of one plate, or of several; or several folders.
+        The folder of one plate, or of several; or several folders; or a file that holds or lists the images.
     layout
         Name of a layout in `LAYOUTS`; recognised from the files where it is not given.
     pattern
         A regular expression over the path below the folder, with named groups: ``plate``, ``well`` or
         ``row`` and ``column``, ``field``, ``channel``, ``z``, ``timepoint``.
+    root
+        The folder of the images that a table lists, where the table lies elsewhere.
 
     Raises
     ------
@@ -45,12 +57,14 @@ def read_plate(
         raise LayoutError("no folder of images was given.")
     if layout and pattern:
         raise LayoutError("give a layout or a pattern, not both.")
-    return join_acquisitions([_read_one(Path(one), layout, pattern) for one in paths])
+    folders = [open_folder(Path(one), Path(root) if root is not None else None) for one in paths]
+    acquisition = join_acquisitions([_read_one(folder, layout, pattern) for folder in folders])
+    return replace(acquisition, doubts=(*acquisition.doubts, *doubts_of(acquisition)))
 
 
-def _read_one(path: Path, layout: str | None, pattern: str | None) -> Acquisition:
-    folder = open_folder(path)
-    if not folder.images:
+def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquisition:
+    path = folder.path / folder.only
+    if not folder.images and not folder.stores and not folder.only and folder.root is None:
         seen = f"; the first files are {', '.join(folder.files[:3])}" if folder.files else " (it is empty)"
         raise LayoutError(
             f"{path}: no images found{seen}. Tried the layouts {', '.join(LAYOUTS)}. "

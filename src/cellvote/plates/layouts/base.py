@@ -1,7 +1,7 @@
 """What every on-disk layout offers, and how a folder is listed once for all of them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,22 +14,54 @@ from cellvote.plates.pixels import IMAGE_SUFFIXES
 MAX_DEPTH: Final = 8
 MAX_FILES: Final = 5_000_000
 
+_IMAGE_ENDINGS: Final = tuple(IMAGE_SUFFIXES)
+_ZARR_MARKERS: Final = frozenset({".zgroup", ".zarray", ".zattrs", "zarr.json"})
+
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of images, listed once."""
+    """A folder of images, listed once.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    only
+        Name of the one file in it that was asked for; empty for the whole folder.
+    root
+        Where the images are that tables speak of, if elsewhere than in this folder.
+    """
 
     path: Path
+    only: str = ""
+    root: Path | None = None
 
     @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if self.only:
+            return (self.only,), ()
+        files, stores = _list_files(self.path)
+        return tuple(sorted(files)), tuple(sorted(stores))
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Every file below the folder, as sorted POSIX paths relative to it."""
-        return tuple(sorted(_list_files(self.path)))
+        """Every file below the folder, as sorted POSIX paths relative to it; what is inside a Zarr store is not."""
+        return self._listed[0]
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Every outermost Zarr store, as a sorted POSIX path; ``"."`` where the folder itself is one."""
+        return self._listed[1]
 
     @cached_property
     def images(self) -> tuple[str, ...]:
         """Those of the files that end like an image."""
-        return tuple(f for f in self.files if os.path.splitext(f)[1].lower() in IMAGE_SUFFIXES)  # noqa: PTH122
+        return tuple(f for f in self.files if f.lower().endswith(_IMAGE_ENDINGS))
+
+    def sample(self, n: int = 200) -> Sequence[str]:
+        """Take ``n`` of the images, evenly spread: enough to recognise a layout by."""
+        step = -(-len(self.images) // n) or 1
+        return self.images[::step]
 
 
 class Layout(Protocol):
@@ -60,39 +92,53 @@ class Layout(Protocol):
         ...
 
 
-def open_folder(path: Path) -> Folder:
-    """List a folder, or say what is wrong with it.
+def open_folder(path: Path, root: Path | None = None) -> Folder:
+    """Open a folder, or one file of a folder, or say what is wrong with it.
+
+    Parameters
+    ----------
+    root
+        Where the images are that tables speak of, if elsewhere.
 
     Raises
     ------
     LayoutError
-        Where there is no such folder.
+        Where there is no such folder or file.
     """
-    if not path.is_dir():
-        reason = "is a file: give the folder that holds it" if path.exists() else "there is no such folder"
-        raise LayoutError(f"{path}: {reason}.")
-    return Folder(path.absolute())
+    if root is not None and not root.is_dir():
+        raise LayoutError(f"{root}: there is no such folder (given as the root of the images).")
+    root = root.absolute() if root is not None else None
+    path = path.absolute()
+    if path.is_dir():
+        return Folder(path, root=root)
+    if path.is_file():
+        return Folder(path.parent, path.name, root)
+    raise LayoutError(f"{path}: there is no such folder.")
 
 
-def _list_files(root: Path) -> Iterator[str]:
+def _list_files(root: Path) -> tuple[list[str], list[str]]:
     """Walk without following links to folders: a cycle cannot trap it."""
+    files: list[str] = []
+    stores: list[str] = []
     waiting: list[tuple[str, str, int]] = [(os.fspath(root), "", 0)]
-    seen = 0
     while waiting:
         folder, prefix, depth = waiting.pop()
         try:
-            entries = os.scandir(folder)
+            with os.scandir(folder) as scan:
+                entries = list(scan)
         except OSError as error:
             raise LayoutError(f"{folder}: cannot be listed ({error.strerror}). Check your rights.") from error
-        with entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if depth < MAX_DEPTH and not entry.name.endswith(".cellvote"):
-                        waiting.append((entry.path, f"{prefix}{entry.name}/", depth + 1))
-                else:
-                    seen += 1
-                    if seen > MAX_FILES:
-                        raise LayoutError(f"{root}: more than {MAX_FILES} files. Give the plate's own folder.")
-                    yield prefix + entry.name
+        if any(entry.name in _ZARR_MARKERS for entry in entries):
+            stores.append(prefix.rstrip("/") or ".")
+            continue
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                files.append(prefix + name)
+            elif depth < MAX_DEPTH and not name.endswith(".cellvote"):
+                waiting.append((entry.path, f"{prefix}{name}/", depth + 1))
+        if len(files) > MAX_FILES:
+            raise LayoutError(f"{root}: more than {MAX_FILES} files. Give the plate's own folder.")
+    return files, stores

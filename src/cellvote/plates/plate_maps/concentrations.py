@@ -1,0 +1,192 @@
+"""Concentrations: amounts and units in any spelling, as µM where that can be said."""
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from cellvote.plates.plate_maps.columns import (
+    CONCENTRATION_UM,
+    UNIT_NAMES,
+    content_columns,
+    find_named,
+    is_dose_name,
+)
+
+_UM_PER: Final = {
+    "M": Decimal(10) ** 6,
+    "mM": Decimal(10) ** 3,
+    "µM": Decimal(1),
+    "nM": Decimal(10) ** -3,
+    "pM": Decimal(10) ** -6,
+    "fM": Decimal(10) ** -9,
+}
+_PREFIXES: Final = {"m": "m", "u": "µ", "n": "n", "p": "p", "f": "f"}
+_PREFIXES_IN_WORDS: Final = {"milli": "m", "micro": "u", "nano": "n", "pico": "p", "femto": "f"}
+_MOLAR: Final = re.compile(
+    r"(?P<prefix>milli|micro|nano|pico|femto|[munpf])?(?:molar|mol(?:es?|s)?\s*(?:/|per)\s*(?:l|liter|litre)|m)",
+    re.IGNORECASE,
+)
+_AMOUNT: Final = re.compile(
+    r"(?P<number>[-+]?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][-+]?\d{1,3})?)\s*(?P<unit>[^\d\s.,][^\d]{0,24})?"
+)
+_NAME_UNIT: Final = re.compile(r"[\s_.(\[/,-]+|(?<=[a-z])(?=[unmpf]M\b)")
+_MAX_UM: Final = 1e9
+
+
+class Amount(NamedTuple):
+    """A number and the unit that stands behind it (empty where none does)."""
+
+    number: Decimal
+    unit: str
+
+
+@lru_cache(maxsize=4096)
+def molar_unit(text: str) -> str:
+    """Read a molar unit in any spelling as ``M``, ``mM``, ``µM``, ``nM``, ``pM`` or ``fM``; else empty.
+
+    A lone ``m`` is no unit of concentration.
+    """
+    text = _with_u(text.strip().strip("()[]").strip())
+    match = _MOLAR.fullmatch(text)
+    if match is None or text == "m":
+        return ""
+    prefix = (match["prefix"] or "").casefold()
+    return _PREFIXES.get(_PREFIXES_IN_WORDS.get(prefix, prefix), "") + "M"
+
+
+def _with_u(text: str) -> str:
+    """Write both characters that look like µ as ``u``."""
+    return text.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u")
+
+
+@lru_cache(maxsize=4096)
+def unit_of_name(name: str) -> str:
+    """Read the molar unit in the name of a column, such as ``conc (nM)``, ``dose_nM`` or ``mmoles_per_liter``."""
+    name = _with_u(name)
+    for opening, closing in (("(", ")"), ("[", "]")):
+        if opening in name and closing in name:
+            unit = molar_unit(name[name.index(opening) + 1 : name.rindex(closing)])
+            if unit:
+                return unit
+    parts = [part for part in _NAME_UNIT.split(name.strip().strip(")]")) if part]
+    for n in (1, 3):
+        if len(parts) >= n:
+            unit = molar_unit(" ".join(parts[-n:]))
+            if unit and (len(parts) > n or n == 3):
+                return unit
+    return ""
+
+
+@lru_cache(maxsize=16384)
+def read_amount(entry: str, *, comma_is_decimal: bool | None = None) -> Amount | None:
+    """Read an entry such as ``10``, ``0.1 um`` or ``1,5 µM``; None where it is something else.
+
+    Parameters
+    ----------
+    comma_is_decimal
+        What a comma before three digits means; where it is not known, such an entry is not read.
+    """
+    match = _AMOUNT.fullmatch(entry.strip())
+    if match is None:
+        return None
+    number = match["number"]
+    if "," in number:
+        number = _without_comma(number, comma_is_decimal)
+    try:
+        value = Decimal(number)
+    except InvalidOperation:
+        return None
+    return Amount(value, (match["unit"] or "").strip())
+
+
+def _without_comma(number: str, comma_is_decimal: bool | None) -> str:
+    """Write a number with commas as Python does; as it is where that cannot be said."""
+    if "." in number:  # the last of the two is the decimal one
+        last = max(number.rindex(","), number.rindex("."))
+        return re.sub(r"[.,]", "", number[:last]) + "." + number[last + 1 :]
+    if number.count(",") > 1:
+        return number.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+", number) else number
+    if comma_is_decimal is None:
+        comma_is_decimal = True if _has_decimal_comma(number) else None
+    if comma_is_decimal is None:
+        return number
+    return number.replace(",", "." if comma_is_decimal else "")
+
+
+def _has_decimal_comma(number: str) -> bool:
+    """Whether a comma can only be a decimal one: ``0,125`` and ``1,5``, but not ``1,000``."""
+    return re.fullmatch(r"[-+]?(?:0*,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE].*)?", number) is not None
+
+
+def _comma_is_decimal(entries: Iterable[str]) -> bool | None:
+    matches = [_AMOUNT.fullmatch(entry.strip()) for entry in entries]
+    numbers = [match["number"] for match in matches if match]
+    return True if any(_has_decimal_comma(number) for number in numbers) else None
+
+
+def in_um(number: Decimal, unit: str) -> str:
+    """Write an amount in µM, without rounding noise: 3 nM is ``0.003``; empty where it is none."""
+    value = number * _UM_PER[unit]
+    number_um = float(value)
+    if not math.isfinite(number_um) or not 0 <= number_um <= _MAX_UM or (value and not number_um):
+        return ""
+    return repr(number_um).removesuffix(".0")
+
+
+def concentration_um(plate_map: pd.DataFrame) -> pd.Series | None:
+    """Read the concentrations of a plate map in µM.
+
+    The unit is taken from the entry, else from the name of the column, else from a column with units. An entry
+    without a unit, and one in a unit that is not molar (``%``, ``ng/ml``), says no concentration in µM; the
+    first column of doses that says any is the one that is read.
+
+    Returns
+    -------
+    Series of str or None
+        Aligned with the plate map: numbers as text, such as ``0.01``; empty where there is none. None where no
+        column says any.
+    """
+    columns = content_columns(plate_map)
+    named = [c for c in columns if is_dose_name(c) or (unit_of_name(c) and re.search(r"M\b|mol", c))]
+    units = find_named(columns, UNIT_NAMES)
+    for column in named:
+        if re.search(r"(?:^|[^a-z])(?:log|stock|unit)", column.casefold()):
+            continue
+        entries = plate_map[column].astype("str")
+        unit_column = plate_map[units[0]].astype("str") if units else pd.Series("", index=plate_map.index, dtype="str")
+        found = _read_column(entries, unit_column, unit_of_name(column))
+        if (found != "").any():
+            return found
+    return None
+
+
+def _read_column(entries: pd.Series, units: pd.Series, unit_in_name: str) -> pd.Series:
+    comma = _comma_is_decimal(pd.unique(entries))
+    known: dict[tuple[str, str], str] = {}
+    for entry, unit in set(zip(entries, units, strict=True)):
+        amount = read_amount(entry, comma_is_decimal=comma)
+        if amount is None:
+            known[entry, unit] = ""
+            continue
+        named = amount.unit or unit_in_name or unit
+        molar = molar_unit(named)
+        known[entry, unit] = in_um(amount.number, molar) if molar else ""
+    if any(known.values()):  # nothing is nothing in any unit, where the others have one
+        for entry, unit in known:
+            amount = read_amount(entry, comma_is_decimal=comma)
+            if amount is not None and amount.number == 0 and not amount.unit and not unit:
+                known[entry, unit] = "0"
+    return pd.Series([known[pair] for pair in zip(entries, units, strict=True)], index=entries.index, dtype="str")
+
+
+def with_concentration(plate_map: pd.DataFrame) -> pd.DataFrame:
+    """Add ``concentration_um`` where concentrations can be said in µM; a column of that name stays as it is."""
+    if CONCENTRATION_UM in plate_map:
+        return plate_map
+    found = concentration_um(plate_map)
+    return plate_map if found is None else plate_map.assign(**{CONCENTRATION_UM: found})

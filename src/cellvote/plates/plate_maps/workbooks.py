@@ -1,0 +1,142 @@
+"""Tables in Excel workbooks: every cell as the text that a person sees in it."""
+
+import io
+import math
+import re
+import warnings
+import zipfile
+import zlib
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree.ElementTree import ParseError
+
+from cellvote.errors import PlateMapError
+from cellvote.plates.plate_maps.text_files import Row, clean
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+MAX_WORKBOOK_BYTES: Final = 64 * 2**20
+MAX_UNPACKED_BYTES: Final = 512 * 2**20
+MAX_CELLS: Final = 2_000_000
+MAX_ROWS: Final = 200_000
+MAX_SHEETS: Final = 500
+
+_DAMAGED: Final = (
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError),
+    *(NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile, ParseError),
+)
+"""What reading a damaged workbook ends in; entities in its XML too (defusedxml's errors are ValueErrors)."""
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether bytes are a ZIP archive with a workbook in it."""
+    if not content.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except (*_DAMAGED, OSError):
+        return True  # a broken archive is reported as a damaged workbook
+
+
+def read_workbook_rows(path: Path, content: bytes) -> dict[str, list[Row]]:
+    """Read every sheet that is not empty; numbers are written without a needless ``.0``.
+
+    Raises
+    ------
+    PlateMapError
+        Where the workbook is damaged, encrypted, empty, or unpacks to more than a plate map can be.
+    """
+    _check_archive(path, content)
+    import openpyxl  # only here: importing it takes longer than reading most plate maps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and drop-down lists, which are not read
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+            try:
+                sheets = _sheets(path, book.worksheets)
+            finally:
+                book.close()
+    except PlateMapError:
+        raise
+    except (*_DAMAGED, OSError) as error:
+        raise PlateMapError(
+            f"{path}: the workbook is damaged or protected ({type(error).__name__}). Open it and save it again, or "
+            "save the sheet as CSV."
+        ) from error
+    if not sheets:
+        raise PlateMapError(f"{path}: the plate map is empty.")
+    return sheets
+
+
+def _check_archive(path: Path, content: bytes) -> None:
+    if len(content) > MAX_WORKBOOK_BYTES:
+        raise PlateMapError(f"{path}: larger than {MAX_WORKBOOK_BYTES // 2**20} MiB: not a plate map.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (*_DAMAGED, OSError) as error:
+        raise PlateMapError(f"{path}: the workbook is damaged. Save it again, or save the sheet as CSV.") from error
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise PlateMapError(f"{path}: unpacks to {unpacked / 2**20:,.0f} MiB: not a plate map. Save the sheet as CSV.")
+
+
+def _sheets(path: Path, worksheets: list[Any]) -> dict[str, list[Row]]:
+    sheets: dict[str, list[Row]] = {}
+    n_cells = 0
+    for sheet in worksheets[:MAX_SHEETS]:
+        rows = _rows(path, sheet)
+        n_cells += sum(len(row.cells) for row in rows)
+        if n_cells > MAX_CELLS:
+            raise PlateMapError(f"{path}: more than {MAX_CELLS:,} cells: not a plate map.")
+        while rows and rows[0].cells and rows[0].cells[0].startswith("#"):
+            rows.pop(0)  # comments before the header
+        if rows:
+            sheets[str(sheet.title)] = rows
+    return sheets
+
+
+def _rows(path: Path, sheet: "ReadOnlyWorksheet") -> list[Row]:
+    sheet.reset_dimensions()  # what the file claims of its size is not believed
+    rows: list[Row] = []
+    n_cells = 0
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        n_cells += len(cells)
+        if number > MAX_ROWS or n_cells > MAX_CELLS:
+            raise PlateMapError(
+                f"{path}, sheet {sheet.title}: more than {MAX_ROWS:,} rows or {MAX_CELLS:,} cells: not a plate map."
+            )
+        texts = [_text(cell.value, cell) for cell in cells]
+        while texts and not texts[-1]:
+            texts.pop()
+        if texts:
+            rows.append(Row(number, texts))
+    return rows
+
+
+def _text(value: object, cell: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = number_text(value)
+        zeros = str(cell.number_format or "")
+        return text.zfill(len(zeros)) if re.fullmatch("0{2,30}", zeros) and text.isdecimal() else text
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return clean(str(value))
+
+
+def number_text(value: float) -> str:
+    """Write a number as short as it can be read back: ``3`` for 3.0, ``0.1`` for 0.1, nothing for NaN."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e16 else repr(float(value))
