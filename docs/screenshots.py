@@ -11,7 +11,7 @@ from typing import Any
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
-from cellvote.gui.plate_colouring import CORRECT, VOTE_SHARE
+from cellvote.gui.plate_columns import CORRECT, VOTE_SHARE
 from cellvote.gui.session import Session, session_of
 from cellvote.gui.view import DOCKS, open_viewer
 

@@ -5,7 +5,8 @@ from tests.gui.conftest import write_masks, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS, RIGHT_COLOUR, WRONG_COLOUR
 from cellvote.gui.facts import PlateFacts, Vote, read_facts
-from cellvote.gui.plate_colouring import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colour_plate, colourings
+from cellvote.gui.plate_colouring import colour_plate
+from cellvote.gui.plate_columns import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colourings
 from cellvote.gui.vote_text import field_text, truth_words, vote_words, well_tooltip
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study

@@ -130,4 +130,4 @@ def test_a_very_long_legend_says_how_much_it_leaves_out(qtbot) -> None:
     legend = Legend()
     qtbot.addWidget(legend)
     legend.set_content([LegendEntry(str(i), RED) for i in range(100)])
-    assert legend.entries()[-1].name == "… 60 more"
+    assert legend.entries()[-1].name == "… and 80 more"

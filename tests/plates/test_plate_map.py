@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.plates.imaged_wells import imaged
 from tests.tiny_plates import map_of
 
 from cellvote.errors import PlateMapError
-from cellvote.plates.acquisition import Acquisition, plane_table
 from cellvote.plates.plate_map import (
     compound_column,
     dose_column,
@@ -34,11 +34,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write_text
-
-
-def imaged(*wells: str, plates: tuple[str, ...] = ("P",)) -> Acquisition:
-    rows = [{"plate": plate, "well": well, "path": f"{plate}{well}.tif"} for plate in plates for well in wells]
-    return Acquisition(Path("/d"), "numbered", plane_table(rows), ("DNA",))
 
 
 # Reading
@@ -149,9 +144,11 @@ def test_a_row_and_column_of_no_plate_are_named_with_their_line(write: Write, en
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"well,drug\nA1,x,y\n", b"well,drug\nA1,\xff\xfe\n", 'well\nA1\n'.encode("utf-16"), b'well,drug\nA1,"x\n',
-     b"well,drug\nA1,x\nA2,y,z\n"],
-    ids=["empty", "more entries than columns", "not utf-8", "utf-16", "open quote", "one long row"],
+    [b"", b" \n\n",
+     b"well,drug\nA1,x,y\n", b'well,drug\nA1,"x\n', b"well,drug\nA1,x\nA2,y,z\n", b"\x89PNG\r\n\x1a\n\x00\x00",
+     b"\xd0\xcf\x11\xe0\xa1\xb1", b"PK\x03\x04rubbish", b"PAR1xx", b"\xff\xfea\x00b"],
+    ids=["empty", "blank", "more entries than columns", "open quote", "one long row", "an image", "an old workbook",
+         "a broken archive", "parquet", "half a character"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "map.csv"
@@ -231,7 +228,10 @@ def test_a_map_without_plates_is_for_every_plate() -> None:
 
 def test_wells_on_one_side_only_are_problems_and_stay_in_the_table() -> None:
     table, problems = join_plate_map(imaged("A01", "A02"), [map_of(["A02", "B01", "B02"], drug=["x", "y", "z"])])
-    assert problems == ("2 well(s) of the plate map have no images.", "1 imaged well(s) are not on the plate map.")
+    assert problems == (
+        "2 wells of the plate map have no images: B01, B02.",
+        "1 imaged well is not on the plate map: A01.",
+    )
     assert table["imaged"].tolist() == [True, True, False, False]
     assert table["drug"].tolist() == ["", "x", "y", "z"]
 

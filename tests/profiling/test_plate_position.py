@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from cellvote.plates.wells import edge_distance, well_name, well_position
-from cellvote.profiling.plate_position import confounded_axes, holm, position_effects
+from cellvote.profiling.plate_position import _kruskal_p, confounded_axes, holm, position_effects
 
 SHAPE = (8, 12)
 WELLS = [well_name(row, column) for row in range(1, 9) for column in range(1, 13)]
@@ -95,3 +96,13 @@ def test_a_shuffled_plate_is_not_confounded() -> None:
 def test_without_repeats_nothing_can_be_said_of_confounding() -> None:
     assert confounded_axes({well: well for well in WELLS}, SHAPE) == frozenset()
     assert confounded_axes({"A01": "a", "A02": "a", "A03": ""}, SHAPE) == frozenset()
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=5, max_size=60))
+def test_groups_are_compared_as_scipy_does(drawn: list[tuple[int, int]]) -> None:
+    values = np.array([value for value, _ in drawn])
+    groups = np.unique([group for _, group in drawn], return_inverse=True)[1]
+    if groups.max() == 0 or np.ptp(values) == 0:
+        return
+    expected = stats.kruskal(*(values[groups == group] for group in range(groups.max() + 1))).pvalue
+    assert _kruskal_p(values, groups) == pytest.approx(expected)

@@ -61,8 +61,8 @@ def test_a_new_study_holds_three_files_and_leaves_the_images_alone(tmp_path: Pat
 def test_what_does_not_fit_is_kept_as_a_problem(tmp_path: Path, acquisition: Acquisition) -> None:
     made = Study.create(tmp_path / "s", acquisition, map_of(["A01", "H12"], drug="xy"))
     assert made.info.problems == (
-        "1 well(s) of the plate map have no images.",
-        "2 imaged well(s) are not on the plate map.",
+        "1 well of the plate map has no images: H12.",
+        "2 imaged wells are not on the plate map: A02, B01.",
     )
 
 

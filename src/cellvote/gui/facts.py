@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -136,6 +136,8 @@ class PlateFacts:
     @cached_property
     def control_column(self) -> str:
         """The column of the plate map that says which wells are controls; empty where there is none."""
+        if CONTROL_TYPE in self.columns:
+            return CONTROL_TYPE
         return next((name for name in self.columns if _letters(name) in _CONTROL_NAMES), "")
 
     def wholly_failed(self, well: Well) -> bool:
@@ -143,7 +145,8 @@ class PlateFacts:
         return well in self.failed_wells and well not in self.n_cells
 
 
-_CONTROL_NAMES = frozenset({"controltype", "perttype", "control", "metadatacontroltype"})
+CONTROL_TYPE: Final = "control_type"
+_CONTROL_NAMES: Final = frozenset({"controltype", "metadatacontroltype"})
 
 
 def _letters(name: str) -> str:

@@ -1,5 +1,6 @@
 """How a plate is coloured: from what each well has to colours, marks and a legend; no window here."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -150,24 +151,37 @@ def robust_range(numbers: list[float]) -> tuple[float, float]:
 
 
 def _by_number(column: PlateColumn, wells: list[Well]) -> tuple[dict[Well, WellLook], tuple[ColourBar, ...]]:
-    here = {well: column.numbers[well] for well in wells if well in column.numbers}
     everywhere = list(column.numbers.values())
-    low, high = robust_range(everywhere) if column.low is None or column.high is None else (column.low, column.high)
-    span = (high - low) or 1.0
-    looks: dict[Well, WellLook] = {}
-    for well, value in here.items():
-        at = min(max((value - low) / span, 0.0), 1.0)
-        looks[well] = WellLook(sequential(at), at=at, text=column.write(value))
     least, most = min(everywhere), max(everywhere)
+    if column.low is not None and column.high is not None:
+        low, high = column.low, column.high
+    elif column.log:
+        low, high = min(value for value in everywhere if value > 0), most
+    else:
+        low, high = robust_range(everywhere)
+    looks: dict[Well, WellLook] = {}
+    for well in wells:
+        if well in column.numbers:
+            value = column.numbers[well]
+            at = _share(value, low, high, log=column.log)
+            looks[well] = WellLook(sequential(at), at=at, text=column.write(value))
     beyond = [f"min {column.write(least)}"] if least < low else []
     beyond += [f"max {column.write(most)}"] if most > high else []
     bar = ColourBar(
         ("≤ " if least < low else "") + column.write(low),
         ("≥ " if most > high else "") + column.write_with_unit(high),
         tuple(sequential(i / (_BAR_STEPS - 1)) for i in range(_BAR_STEPS)),
-        note=" · ".join(beyond),
+        note=" · ".join((["log scale"] if column.log else []) + beyond),
     )
     return looks, (bar,)
+
+
+def _share(value: float, low: float, high: float, *, log: bool) -> float:
+    """Say where a number lies in a range, 0 to 1; beyond it, at the nearer end."""
+    if value <= low or high <= low:
+        return 0.0
+    share = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
+    return min(share, 1.0)
 
 
 Coloured = tuple[dict[Well, WellLook], tuple[LegendEntry, ...], tuple[ColourBar, ...]]

@@ -30,6 +30,7 @@ RIGHT, WRONG = "right", "wrong"
 _NO_TRUTH: Final = "true class not known, or no vote"
 
 _FEW_NUMBERS: Final = 12
+_DECADES: Final = 100
 _NUMBER: Final = re.compile(r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]\d+)?")
 _NO_ENTRY: Final = frozenset({"na", "n/a", "nan", "none", "null", "-", "."})
 
@@ -70,6 +71,8 @@ class PlateColumn:
         How sure each of the texts is, where they are votes with their share.
     ties
         Wells where two classes lead.
+    log
+        Whether numbers are coloured by their logarithm, as doses are that span decades.
     low, high
         Ends of the numbers' range where these are given by what they are, as of a share.
     no_value
@@ -87,6 +90,7 @@ class PlateColumn:
     ranks: dict[str, float] = field(default_factory=dict)
     shares: dict[Well, float] = field(default_factory=dict)
     ties: frozenset[Well] = frozenset()
+    log: bool = False
     low: float | None = None
     high: float | None = None
     write: Callable[[float], str] = number
@@ -164,7 +168,7 @@ def plate_column(facts: PlateFacts, by: str, measured: Measured | None = None) -
 def _of_measurement(by: str, measured: Measured | None) -> PlateColumn:
     name = by.removeprefix(MEASURED)
     if measured is None or measured.name != name:
-        return PlateColumn(by, name)
+        return PlateColumn(by, name, no_value="reading …")
     numbers = {well: value for well, value in measured.values.items() if np.isfinite(value)}
     title = f"{measured.statistic} {name}"
     return PlateColumn(by, title, unit_of(name), numbers, no_value="not measured", of_cells=True)
@@ -175,10 +179,24 @@ def _of_texts(by: str, title: str, texts: dict[Well, str]) -> PlateColumn:
     names = set(texts.values())
     numbers = numbers_of(names)
     if numbers is not None and len(numbers) > _FEW_NUMBERS:
-        return PlateColumn(by, title, numbers={w: numbers[text] for w, text in texts.items() if text in numbers})
+        known = {well: numbers[text] for well, text in texts.items() if text in numbers}
+        return PlateColumn(by, title, numbers=known, log=_spans_decades(list(numbers.values())))
     ranks = numbers or {}
-    order = sorted(names, key=lambda text: (ranks.get(text, float("inf")), text.casefold(), text))
+    order = sorted(names, key=lambda text: (ranks.get(text, float("inf")), natural(text)))
     return PlateColumn(by, title, texts=texts, order=tuple(order), ranks=ranks)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort ``drug 2`` before ``drug 10``, whatever the case."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", text.casefold())] + [
+        (0, text)
+    ]
+
+
+def _spans_decades(numbers: list[float]) -> bool:
+    """Say whether numbers are doses of a dilution series, or like them; zero stands for no dose."""
+    positive = [number for number in numbers if number > 0]
+    return min(numbers, default=-1) >= 0 and max(positive) / min(positive) >= _DECADES if positive else False
 
 
 def numbers_of(texts: Iterable[str]) -> dict[str, float] | None:

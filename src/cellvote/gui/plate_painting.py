@@ -125,7 +125,7 @@ class PlatePainter:
         painter.setFont(self.font)
         metrics = QFontMetricsF(self.font)
         for rect, look in looks:
-            if not look.text or not look.colour or look.mark:
+            if not look.text or not look.colour or look.mark not in {"", "partly"}:
                 continue
             inner = rect.adjusted(4, 0, -4, 0)
             painter.setPen(QColor(ink_on(look.colour)))
@@ -210,17 +210,18 @@ def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if mark == "failed":
         inner = rect.adjusted(*(rect.width() * part for part in (0.28, 0.28, -0.28, -0.28)))
-        width = max(1.2, rect.width() * 0.11)
+        width = min(max(1.2, rect.width() * 0.11), 5.0)
         for pen in (QPen(DARK, width * 2.2), QPen(FAILED, width)):  # cased in dark, to stand out on any colour
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawLine(inner.topLeft(), inner.bottomRight())
             painter.drawLine(inner.topRight(), inner.bottomLeft())
     elif mark == "partly":
-        radius = max(1.5, rect.width() * 0.15)
+        radius = min(max(1.5, rect.width() * 0.15), 5.0)
+        inset = max(radius * 1.3, rect.width() * 0.1)
         painter.setPen(QPen(DARK, max(0.8, radius * 0.4)))
         painter.setBrush(FAILED)
-        painter.drawEllipse(QPointF(rect.right() - radius * 1.3, rect.top() + radius * 1.3), radius, radius)
+        painter.drawEllipse(QPointF(rect.right() - inset, rect.top() + inset), radius, radius)
     elif mark == "tie":
         painter.setPen(QPen(_with_alpha(ink, 0.75), max(1.2, rect.width() * 0.08)))
         for share in (0.4, 0.6):

@@ -29,6 +29,9 @@ _MOVES: Final[dict[Any, tuple[int, int]]] = {
 _FIELD_STEPS: Final[dict[Any, int]] = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}
 _SHIFT: Final = Qt.KeyboardModifier.ShiftModifier
 _CONTROL: Final = Qt.KeyboardModifier.ControlModifier
+_LEAST_HEIGHT: Final = 230
+"""A plate is not squeezed below this where its wells could be larger."""
+
 _LEFT: Final = Qt.MouseButton.LeftButton
 
 
@@ -82,6 +85,7 @@ class PlateView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Plate view")
         self.setMinimumSize(220, 130)
+        self._fit_height()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     # What is shown
@@ -149,7 +153,9 @@ class PlateView(QWidget):
 
     def _fit_height(self) -> None:
         """Take no more height than the wells fill: the legend stands right below them."""
-        self.setMaximumHeight(max(self._height_at(self.width()), self.minimumHeight()))
+        height = self._height_at(self.width())
+        self.setMinimumHeight(min(height, _LEAST_HEIGHT))
+        self.setMaximumHeight(max(height, self.minimumHeight()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name, as of every method below)
         """Fit the height to the new width."""

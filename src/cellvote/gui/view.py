@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 
 from cellvote.gui.session import session_of
 
-_HEIGHTS: Final = (480, 370)
+_HEIGHTS: Final = (580, 270)
 
 DOCKS: Final = ("Plate", "Segment", "Train", "Predict")
 """The docks, as the manifest names them."""

@@ -1,6 +1,7 @@
 """Fields: all channels of one position as one array, z-stacks projected, channels combined as was asked for."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -109,23 +110,80 @@ def read_field(
     ImageReadError
         Where a channel is missing, a file cannot be read, or sizes differ between the channels.
     """
-    reading = reading or FieldReading()
-    at_start = (planes["timepoint"] == planes["timepoint"].min()).to_numpy()
-    columns = [planes[name].tolist() for name in ("channel", "z", "path", "page", "sample")]
-    rows = [row for row, wanted in zip(zip(*columns, strict=True), at_start, strict=True) if wanted]
     stack: list[Pixels] = []
-    for index, name in enumerate(channels):
-        found = [_Plane(z, source / path, page, sample) for channel, z, path, page, sample in rows if channel == index]
-        if not found:
-            raise ImageReadError(f"{key}: channel {name} is missing. Copy its file, or exclude this field.")
-        stack.append(_read_channel(found, f"{key} channel {name}", reading.z))
+    for one in read_channels(source, planes, channels, key, reading):
+        if isinstance(one, ImageReadError):
+            raise one
+        stack.append(one)
     shapes = {plane.shape for plane in stack}
     if len(shapes) > 1:
         raise ImageReadError(f"{key}: the channels differ in size ({sorted(shapes)}). Exclude this field.")
-    for one in reading.combine:
-        parts = [stack[channel_index(channels, name)] for name in one.of]
-        stack.append(_cast(_COMBINE[one.how](parts, axis=0), np.result_type(*parts)))
     return np.stack(stack)
+
+
+def read_channels(
+    source: Path,
+    planes: pd.DataFrame,
+    channels: Sequence[str],
+    key: FieldKey,
+    reading: FieldReading | None = None,
+    executor: Executor | None = None,
+) -> list[Pixels | ImageReadError]:
+    """Read each channel of one field by itself, so that those that are there can be seen; as `read_field` else.
+
+    Parameters
+    ----------
+    executor
+        Of threads, which read the channels side by side: decoders let other threads run. One after the other
+        where it is not given.
+
+    Returns
+    -------
+    list
+        For each channel YX, or the error: it is missing, damaged, or made of one that is.
+    """
+    reading = reading or FieldReading()
+    found = _start_of(source, planes, len(channels))
+
+    def _read(index: int) -> Pixels | ImageReadError:
+        where = f"{key} channel {channels[index]}"
+        if not found[index]:
+            return ImageReadError(f"{key}: channel {channels[index]} is missing. Copy its file, or exclude this field.")
+        try:
+            return _read_channel(found[index], where, reading.z)
+        except ImageReadError as error:
+            return error
+
+    each = map if executor is None else executor.map
+    read = list(each(_read, range(len(channels))))
+    return [*read, *(_combined(one, read, channels, key) for one in reading.combine)]
+
+
+def _start_of(source: Path, planes: pd.DataFrame, n_channels: int) -> list[list[_Plane]]:
+    """Sort the planes of a field's first timepoint by channel."""
+    names = ("timepoint", "channel", "z", "path", "page", "sample")
+    columns = [planes[name].tolist() for name in names]  # plain lists: a click has no time for pandas
+    start = min(columns[0], default=0)
+    found: list[list[_Plane]] = [[] for _ in range(n_channels)]
+    for timepoint, channel, z, path, page, sample in zip(*columns, strict=True):
+        if timepoint == start:
+            found[channel].append(_Plane(z, source / path, page, sample))
+    return found
+
+
+def _combined(
+    one: CombinedChannel, read: Sequence[Pixels | ImageReadError], channels: Sequence[str], key: FieldKey
+) -> Pixels | ImageReadError:
+    parts: list[Pixels] = []
+    for name in one.of:
+        part = read[channel_index(channels, name)]
+        if isinstance(part, ImageReadError):
+            return part
+        parts.append(part)
+    shapes = {part.shape for part in parts}
+    if len(shapes) > 1:
+        return ImageReadError(f"{key}: the channels differ in size ({sorted(shapes)}). Exclude this field.")
+    return _cast(_COMBINE[one.how](parts, axis=0), np.result_type(*parts))
 
 
 def _read_channel(found: list[_Plane], where: str, z: Projection | int) -> Pixels:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from cellvote.plates.plate_map import compound_column, dose_column
+from cellvote.plates.plate_map import CONCENTRATION_UM, CONTROL_TYPE, compound_column, dose_column
 from cellvote.plates.wells import row_letters, well_position
 from cellvote.reporting.well_table import VOTED
 from cellvote.voting.vote import NO_VOTE, TIE
@@ -132,7 +132,8 @@ def positive_class(classes: Sequence[str], plate_map: pd.DataFrame, truth: pd.Da
     for name in classes:
         if name.casefold() == "positive":
             return name
-    column = next((c for c in plate_map if _plain(str(c)) == "controltype"), None)
+    named = [c for c in plate_map if _plain(str(c)) == "controltype"]
+    column = CONTROL_TYPE if CONTROL_TYPE in named else next(iter(named), None)
     if column is not None:
         positive = plate_map[plate_map[column].astype("str").str.strip().str.casefold() == "positive"]
         counts = positive.merge(truth, on=["plate", "well"])["truth"].value_counts()
@@ -254,6 +255,8 @@ def _doses(plate_map: pd.DataFrame, column: str) -> tuple[pd.Series, str, str]:
     """Read the doses as numbers in one unit: the numbers, the unit, and why that cannot be."""
     doses = pd.to_numeric(plate_map[column], errors="coerce").astype(float)
     doses = doses.where(np.isfinite(doses))
+    if column == CONCENTRATION_UM:
+        return doses, "µM", ""
     unit_column = next((c for c in plate_map if _plain(str(c)) in _UNIT_NAMES), None)
     if unit_column is None:
         return doses, "", ""

@@ -19,7 +19,7 @@ from cellvote.errors import SegmentationError, SettingsError, StudyError
 from cellvote.plates.acquisition import FIELD, LABEL_COLUMNS, POSITION_COLUMNS, Acquisition, FieldKey, place_columns
 from cellvote.plates.fields import FieldReading, read_field
 from cellvote.plates.pixels import Pixels
-from cellvote.plates.plate_map import join_plate_map, read_plate_map, treatments
+from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
 from cellvote.plates.wells import parse_well
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 
@@ -69,7 +69,8 @@ class Study:
         path
             Where; ``.cellvote`` is appended where it is missing.
         plate_map
-            CSV files or tables with a ``well`` column, one or several.
+            Files (CSV, TSV, XLSX) or tables with a ``well`` column, one or several; and tables without wells, to be
+            joined to them by what they have in common.
         reading
             What becomes of z-stacks, and which channels are combined.
 
@@ -88,10 +89,7 @@ class Study:
         reading = reading or FieldReading()
         reading.check(acquisition.channels)
         given = [plate_map] if isinstance(plate_map, str | PathLike | pd.DataFrame) else list(plate_map)
-        maps = [one if isinstance(one, pd.DataFrame) else read_plate_map(Path(one)) for one in given]
-        if acquisition.plate_map is not None and not maps:
-            maps = [acquisition.plate_map]
-        table, problems = join_plate_map(acquisition, maps)
+        table, problems = join_plate_map(acquisition, read_maps(given, acquisition.plates))
         info = StudyInfo(
             source=acquisition.source.absolute().as_posix(),
             layout=acquisition.layout,
@@ -214,6 +212,25 @@ class Study:
     def plate_map(self) -> pd.DataFrame:
         """One row per well: ``plate``, ``well``, ``imaged``, then the columns of the plate maps as text."""
         return read_table(self.path / "platemap.parquet")
+
+    def write_plate_map(self, table: pd.DataFrame) -> None:
+        """Replace the plate map by an edited one, of the same wells; the old one stays where it cannot be written.
+
+        Parameters
+        ----------
+        table
+            ``plate``, ``well``, then any columns; entries become text. ``imaged`` stays as it was.
+
+        Raises
+        ------
+        PlateMapError
+            Where a well is missing, new or there twice, or an entry cannot be saved.
+        StudyError
+            Where the file cannot be written.
+        """
+        write_table(self.path / "platemap.parquet", checked_plate_map(table, self.plate_map))
+        self.__dict__.pop("plate_map", None)
+        self.__dict__.pop("treatments", None)
 
     @cached_property
     def treatments(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from tests.gui.conftest import docked, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS
 from cellvote.gui.docks.plate import PlateDock
-from cellvote.gui.plate_colouring import CELLS, VOTE_SHARE
+from cellvote.gui.plate_columns import CELLS, VOTE_SHARE
 from cellvote.gui.session import Session, session_of
 from cellvote.study import Study
 
@@ -30,7 +30,7 @@ def opened(dock: PlateDock, session: Session, small_study: Study, settle) -> Pla
 def click(dock: PlateDock, qtbot, well: str) -> None:
     from qtpy.QtCore import Qt
 
-    qtbot.mouseClick(dock.view, Qt.MouseButton.LeftButton, pos=dock.view.well_rect(well).center().toPoint())
+    qtbot.mouseClick(dock.looking.view, Qt.MouseButton.LeftButton, pos=dock.looking.view.well_rect(well).center().toPoint())
 
 
 def choices(box) -> list[str]:
@@ -44,32 +44,32 @@ def test_without_a_study_the_dock_says_what_to_do(dock: PlateDock) -> None:
 def test_an_open_study_is_coloured_by_vote_and_share(opened: PlateDock) -> None:
     assert opened.pages.currentWidget() is opened.looking
     assert "small" in opened.title.text()
-    assert opened.colour_box.currentData() == VOTE_SHARE
-    wells = opened.view.colouring().wells
+    assert opened.looking.colour_box.currentData() == VOTE_SHARE
+    wells = opened.looking.view.colouring().wells
     assert wells["B01"].colour == CLASS_COLOURS[0]
     assert wells["B02"].colour == CLASS_COLOURS[1]
     assert wells["B03"].mark == "missing"
-    assert [bar.name for bar in opened.legend.bars()] == ["DMSO (2)", "taxol (2)"]
-    assert opened.view.selected() == "A01"
+    assert [(bar.name, bar.note) for bar in opened.looking.legend.bars()] == [("DMSO", "2"), ("taxol", "2")]
+    assert opened.looking.view.selected() == "A01"
 
 
 def test_clicking_a_well_shows_it(viewer, opened: PlateDock, session: Session, qtbot, settle) -> None:
     click(opened, qtbot, "B02")
     settle(session)
     assert session.content.key.well == "B02"
-    assert opened.view.selected() == "B02"
+    assert opened.looking.view.selected() == "B02"
     assert viewer.canvas.overlays.text.text.startswith("B02 field 1 · taxol")
     click(opened, qtbot, "B03")
     assert session.state.key.well == "B02", "a well without images cannot be shown"
 
 
 def test_every_column_and_the_cell_count_can_colour_the_plate(opened: PlateDock) -> None:
-    titles = choices(opened.colour_box)
+    titles = choices(opened.looking.colour_box)
     expected = ["Vote and its share", "Vote", "Vote right or wrong", "Share of DMSO", "Share of taxol", "Cell count"]
     assert titles == [*expected, "drug", "dose"]
-    for index in range(opened.colour_box.count()):
-        opened.colour_box.setCurrentIndex(index)
-        assert opened.view.colouring().wells["A01"].colour or opened.colour_box.currentData() == ""
+    for index in range(opened.looking.colour_box.count()):
+        opened.looking.colour_box.setCurrentIndex(index)
+        assert opened.looking.view.colouring().wells["A01"].colour or opened.looking.colour_box.currentData() == ""
 
 
 def test_the_chosen_colouring_outlives_new_results(opened: PlateDock, session: Session, small_study, settle) -> None:
@@ -77,23 +77,23 @@ def test_the_chosen_colouring_outlives_new_results(opened: PlateDock, session: S
     write_predictions(small_study, "second")
     session.state.results_written(model="second")
     settle(session)
-    assert opened.colour_box.currentData() == CELLS
-    assert choices(opened.model_box) == ["model", "second"]
-    assert opened.model_box.currentText() == "second"
+    assert opened.looking.colour_box.currentData() == CELLS
+    assert choices(opened.looking.model_box) == ["model", "second"]
+    assert opened.looking.model_box.currentText() == "second"
 
 
 def test_another_classifier_recolours_plate_and_field(opened: PlateDock, session, small_study, viewer, settle) -> None:
     write_predictions(small_study, "second", min_cells=100)
     session.state.results_written()
     settle(session)
-    opened.model_box.setCurrentIndex(opened.model_box.findText("second"))
+    opened.looking.model_box.setCurrentIndex(opened.looking.model_box.findText("second"))
     settle(session)
-    assert opened.view.colouring().wells["A01"].mark == "unknown"
+    assert opened.looking.view.colouring().wells["A01"].mark == "unknown"
     assert "too few cells to vote (4)" in viewer.canvas.overlays.text.text
 
 
 def test_the_tooltip_tells_treatment_cells_and_vote(opened: PlateDock) -> None:
-    words = opened._tooltip("A01")
+    words = opened.looking.tooltip("A01")
     for part in ("DMSO", "dose", "DMSO · 75 % of 4 cells", "true: DMSO ✓"):
         assert part in words
 
@@ -102,13 +102,13 @@ def test_several_fields_are_walked_by_choice_and_by_arrows(viewer, session, stud
     dock = docked(viewer, PlateDock)
     dock.open_path(study.path)
     settle(session)
-    assert choices(dock.field_box) == ["field 1", "field 2"]
-    dock.field_box.setCurrentIndex(1)
+    assert choices(dock.looking.field_box) == ["field 1", "field 2"]
+    dock.looking.field_box.setCurrentIndex(1)
     assert session.state.key.field == 2
-    dock.next_button.click()
+    dock.looking.next_button.click()
     assert session.state.key.field == 1
     assert session.state.key != study.fields[0]
-    dock.previous_button.click()
+    dock.looking.previous_button.click()
     assert session.state.key == study.fields[1]
     settle(session)
 
@@ -124,8 +124,8 @@ def test_several_plates_can_be_chosen(viewer, session, tiny_plate, tmp_path, qtb
     dock = docked(viewer, PlateDock)
     dock.open_path(study.path)
     settle(session)
-    assert choices(dock.plate_box) == ["P-one", "P-two"]
-    dock.plate_box.setCurrentIndex(1)
+    assert choices(dock.looking.plate_box) == ["P-one", "P-two"]
+    dock.looking.plate_box.setCurrentIndex(1)
     settle(session)
     assert session.state.key.plate == "P-two"
     assert viewer.canvas.overlays.text.text.startswith("P-two/")
@@ -154,7 +154,7 @@ def test_a_new_study_is_made_and_opened(
     settle(session)
     assert session.state.study.path == tmp_path / "made.cellvote"
     assert dock.pages.currentWidget() is dock.looking
-    assert choices(dock.colour_box) == ["drug"]
+    assert choices(dock.looking.colour_box) == ["drug"]
 
 
 def test_a_study_that_cannot_be_made_says_why(dock: PlateDock, session, bare_study: Study, qtbot) -> None:

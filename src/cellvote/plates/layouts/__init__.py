@@ -9,15 +9,25 @@ from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition, join_acquisitions
 from cellvote.plates.doubts import doubts_of
 from cellvote.plates.layouts.base import Folder, Layout, open_folder
+from cellvote.plates.layouts.load_data import LoadData
+from cellvote.plates.layouts.metaxpress import MetaXpress
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
+from cellvote.plates.layouts.ome_zarr import OmeZarr
 from cellvote.plates.layouts.operetta import Operetta
+from cellvote.plates.layouts.rxrx import RxRx
+from cellvote.plates.layouts.yokogawa import Yokogawa
 
 __all__ = ["LAYOUTS", "Layout", "read_plate"]
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
+        LoadData(),
+        RxRx(),
         Operetta(),
+        Yokogawa(),
+        MetaXpress(),
+        OmeZarr(),
         NUMBERED,
     )
 }
@@ -64,7 +74,8 @@ def read_plate(
 
 def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquisition:
     path = folder.path / folder.only
-    if not folder.images and not folder.stores and not folder.only and folder.root is None:
+    nothing = not folder.images and not folder.stores and not folder.only and folder.root is None
+    if nothing and (pattern or LAYOUTS[LoadData.name].recognise(folder) < _SURE_ENOUGH):
         seen = f"; the first files are {', '.join(folder.files[:3])}" if folder.files else " (it is empty)"
         raise LayoutError(
             f"{path}: no images found{seen}. Tried the layouts {', '.join(LAYOUTS)}. "

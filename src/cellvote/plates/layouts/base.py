@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,7 +16,6 @@ from cellvote.plates.pixels import IMAGE_SUFFIXES
 MAX_DEPTH: Final = 8
 MAX_FILES: Final = 5_000_000
 
-_IMAGE_ENDINGS: Final = tuple(IMAGE_SUFFIXES)
 _ZARR_MARKERS: Final = frozenset({".zgroup", ".zarray", ".zattrs", "zarr.json"})
 
 
@@ -54,9 +55,23 @@ class Folder:
         return self._listed[1]
 
     @cached_property
+    def _by_ending(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        endings = [path[path.rfind(".") :] for path in self.files]
+        known = {ending: ending.lower() in IMAGE_SUFFIXES for ending in set(endings)}
+        if len(known) == 1 and all(known.values()):
+            return self.files, ()
+        are = [known[ending] for ending in endings]
+        return tuple(compress(self.files, are)), tuple(compress(self.files, map(not_, are)))
+
+    @property
     def images(self) -> tuple[str, ...]:
         """Those of the files that end like an image."""
-        return tuple(f for f in self.files if f.lower().endswith(_IMAGE_ENDINGS))
+        return self._by_ending[0]
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """All other files: among them are indexes and tables; few where there are many images."""
+        return self._by_ending[1]
 
     def sample(self, n: int = 200) -> Sequence[str]:
         """Take ``n`` of the images, evenly spread: enough to recognise a layout by."""
@@ -128,16 +143,17 @@ def _list_files(root: Path) -> tuple[list[str], list[str]]:
                 entries = list(scan)
         except OSError as error:
             raise LayoutError(f"{folder}: cannot be listed ({error.strerror}). Check your rights.") from error
-        if any(entry.name in _ZARR_MARKERS for entry in entries):
+        names = [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+        if not _ZARR_MARKERS.isdisjoint(names):
             stores.append(prefix.rstrip("/") or ".")
+            continue
+        names.sort()
+        files += [prefix + name for name in names if name[0] != "."]
+        if len(names) == len(entries) or depth >= MAX_DEPTH:
             continue
         for entry in entries:
             name = entry.name
-            if name.startswith("."):
-                continue
-            if not entry.is_dir(follow_symlinks=False):
-                files.append(prefix + name)
-            elif depth < MAX_DEPTH and not name.endswith(".cellvote"):
+            if name[0] != "." and not name.endswith(".cellvote") and entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, f"{prefix}{name}/", depth + 1))
         if len(files) > MAX_FILES:
             raise LayoutError(f"{root}: more than {MAX_FILES} files. Give the plate's own folder.")

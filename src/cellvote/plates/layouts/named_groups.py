@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import tifffile
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.text_columns import TextColumn, numbered
 from cellvote.plates.pixels import TIFF_SUFFIXES, read_plane
 from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
@@ -20,6 +22,8 @@ GROUPS: Final = frozenset({"plate", "well", "row", "column", "field", "channel",
 
 PASSED_OVER: Final = frozenset({"images", "orig"})
 """Folders that no plate is named after."""
+
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,37 @@ class NamedGroups:
         LayoutError
             Where the pattern finds something that cannot be a well or a number.
         """
-        paths: list[str] = []
-        found: list[tuple[str | None, ...]] = []
+        texts, unfit = self._texts(folder.images)
+        paths: Sequence[str] = folder.images
         others: list[str] = []
-        fullmatch, ignored = self.pattern.fullmatch, self.ignored
-        for path in folder.images:
-            match = fullmatch(path) or fullmatch(path[path.rfind("/") + 1 :])
-            if match:
-                paths.append(path)
-                found.append(match.groups())
-            elif ignored is None or not ignored.search(path):
-                others.append(path)
-        columns = list(zip(*found, strict=True)) or [()] * self.pattern.groups
-        groups = {name: columns[at - 1] for name, at in self.pattern.groupindex.items() if name in GROUPS}
+        if unfit:
+            others = [paths[i] for i in unfit if not self._ignores(paths[i])]
+            left = set(unfit)
+            paths = [path for i, path in enumerate(paths) if i not in left]
+        groups = {name: TextColumn.of(texts[at - 1]) for name, at in self.pattern.groupindex.items() if name in GROUPS}
         return pd.DataFrame({"path": pd.array(paths, dtype="str"), **self._columns(folder, paths, groups)}), others
+
+    def _texts(self, paths: Sequence[str]) -> tuple[list[list[str | None]], list[int]]:
+        """Give what each group finds in the paths that match, and which do not.
+
+        A few paths at a time: tens of thousands of tuples at once make Python's garbage collector go through
+        everything that there is, again and again.
+        """
+        fullmatch = self.pattern.fullmatch
+        texts: list[list[str | None]] = [[] for _ in range(self.pattern.groups)]
+        unfit: list[int] = []
+        for start in range(0, len(paths), _CHUNK):
+            chunk = paths[start : start + _CHUNK]
+            rows = [match.groups() if (match := fullmatch(path)) else None for path in chunk]
+            if None in rows:
+                for i, row in enumerate(rows):
+                    if row is None:
+                        by_name = fullmatch(chunk[i][chunk[i].rfind("/") + 1 :])
+                        rows[i] = by_name.groups() if by_name else None
+                unfit += [start + i for i, row in enumerate(rows) if row is None]
+            for column, part in zip(texts, zip(*filter(None, rows), strict=True), strict=False):
+                column += part
+        return texts, unfit
 
     def matches(self, path: str) -> re.Match[str] | None:
         """Fit the pattern to the whole path below the folder, or to the file's name."""
@@ -99,42 +120,36 @@ class NamedGroups:
     def _ignores(self, path: str) -> bool:
         return self.ignored is not None and bool(self.ignored.search(path))
 
-    def _columns(
-        self, folder: Folder, paths: Sequence[str], groups: Mapping[str, Sequence[str | None]]
-    ) -> dict[str, Any]:
+    def _columns(self, folder: Folder, paths: Sequence[str], groups: Mapping[str, TextColumn]) -> dict[str, Any]:
         """Make the columns of the table, each different text being read once."""
         columns: dict[str, Any] = {"plate": self._plates(folder, paths, groups.get("plate"))}
         if "well" in groups:
-            columns["well"] = _read_each(groups["well"], parse_well, paths, "well")
+            columns["well"] = groups["well"].texts(parse_well, paths, "well")
         elif "row" in groups and "column" in groups:
-            rows = _read_each(groups["row"], parse_row, paths, "row")
-            numbers = _read_each(groups["column"], parse_column, paths, "column")
-            names = {(r, c): well_name(r, c) for r, c in set(zip(rows, numbers, strict=True))}
-            columns["well"] = [names[place] for place in zip(rows, numbers, strict=True)]
+            rows = groups["row"].read(parse_row, paths, "row")
+            numbers = groups["column"].read(parse_column, paths, "column")
+            names = [well_name(row, number) for row in rows for number in numbers]
+            codes = groups["row"].codes * len(numbers) + groups["column"].codes
+            columns["well"] = pd.array(names, dtype="str").take(codes)
         for name in ("field", "z", "timepoint"):
             if name in groups:
-                first = {"field": 1, "z": 1, "timepoint": 1}[name]
-                numbers = _read_each(groups[name], plane_number, paths, name, default=first)
-                zero = name != "timepoint" and 0 in numbers
-                columns[name] = [number + 1 for number in numbers] if zero else numbers
+                known = np.array(groups[name].read(plane_number, paths, name, default=1), np.int64)
+                columns[name] = (known + (name != "timepoint" and 0 in known))[groups[name].codes]
         if "channel" in groups:
-            columns["channel"] = pd.array(list(groups["channel"]), dtype="str")
+            columns["channel"] = pd.array(groups["channel"].values, dtype="str").take(groups["channel"].codes)
         return columns
 
     def _plates(
-        self, folder: Folder, paths: Sequence[str], named: Sequence[str | None] | None
+        self, folder: Folder, paths: Sequence[str], named: TextColumn | None
     ) -> pd.api.extensions.ExtensionArray:
-        by_folder: dict[str, str] = {}
-        plates: list[str] = []
-        for i, path in enumerate(paths):
-            plate = named[i] if named is not None else None
-            if not plate:
-                below = path[: max(path.rfind("/"), 0)]
-                if below not in by_folder:
-                    by_folder[below] = plate_of(folder, below, self.passed_over)
-                plate = by_folder[below]
-            plates.append(plate)
-        return pd.array(plates, dtype="str")
+        if named is not None and all(named.values):
+            return pd.array(named.values, dtype="str").take(named.codes)
+        below = TextColumn.of([path.rpartition("/")[0] for path in paths])
+        of_folders = [plate_of(folder, str(one), self.passed_over) for one in below.values]
+        if named is None:
+            return pd.array(of_folders, dtype="str").take(below.codes)
+        told = np.array(named.values, object)[named.codes]
+        return pd.array(np.where(told.astype(bool), told, np.array(of_folders, object)[below.codes]), dtype="str")
 
     def _channels_from_names(self, found: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         unnamed = found["channel"].isna()
@@ -145,7 +160,7 @@ class NamedGroups:
             )
         written = sorted(found["channel"].unique(), key=natural)
         names = [self.channel_name(one) for one in written] if self.channel_name else written
-        return found.assign(channel=found["channel"].map({one: i for i, one in enumerate(written)})), tuple(names)
+        return found.assign(channel=numbered(found["channel"], written)), tuple(names)
 
 
 def left_out(others: Sequence[str]) -> tuple[str, ...]:
@@ -157,9 +172,13 @@ def left_out(others: Sequence[str]) -> tuple[str, ...]:
 
 def check_unique(folder: Folder, planes: pd.DataFrame) -> None:
     """Raise a `LayoutError` where two files read as the same image plane."""
-    twice = planes.duplicated(PLANE, keep=False)
-    if twice.any():
-        same = planes.loc[twice, "path"].head(2).tolist()
+    same_as_next = np.ones(max(len(planes) - 1, 0), bool)
+    for name in PLANE:  # the planes are sorted by these
+        values = planes[name].array
+        same_as_next &= np.asarray(values[1:] == values[:-1], bool)
+    if same_as_next.any():
+        first = int(np.argmax(same_as_next))
+        same = planes["path"].iloc[first : first + 2].tolist()
         raise LayoutError(
             f"{folder.path}: {same[0]} and {same[-1]} read as the same image plane. "
             "Add what tells them apart (field, z, timepoint, channel) to the pattern."
@@ -188,24 +207,6 @@ def plate_of(folder: Folder, below: str, passed_over: re.Pattern[str] | None = N
 def natural(name: str) -> tuple[Any, ...]:
     """Sort names as people count: w2 before w10."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name))
-
-
-def _read_each(
-    texts: Sequence[str | None], read: Callable[[str], Any], paths: Sequence[str], what: str, default: Any = None
-) -> list[Any]:
-    """Read a column of texts, each different one once; say in which path one cannot be read."""
-    known: dict[str | None, Any] = {}
-    for text in dict.fromkeys(texts):
-        try:
-            if text:
-                known[text] = read(text)
-            elif default is None:
-                raise ValueError(f"the pattern leaves its {what} out")
-            else:
-                known[text] = default
-        except ValueError as error:
-            raise LayoutError(f"{paths[texts.index(text)]}: {error}. Correct the pattern.") from error
-    return [known[text] for text in texts]
 
 
 def channels_from_pages(folder: Folder, found: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -242,7 +243,7 @@ def pattern_layout(pattern: str) -> NamedGroups:
 
 
 _NUMBERED: Final = re.compile(
-    r"(?P<channel>[A-Za-z]+\d*)-(?P<number>\d+)-(?P<row>[A-Za-z]{1,2})-(?P<column>\d{1,2})\.tiff?",
+    r"(?P<channel>[A-Za-z]+ ?\d*)-(?P<number>\d+)-(?P<row>[A-Za-z]{1,2})-(?P<column>\d{1,2})\.(?:tiff?|bmp|png)",
     re.IGNORECASE,
 )
 

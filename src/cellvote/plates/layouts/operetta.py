@@ -1,31 +1,36 @@
 """Operetta, Opera Phenix and Columbus: ``r01c01f01p01-ch1sk1fk1fl1.tiff``, with or without an index."""
 
 import re
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
-from xml.etree.ElementTree import Element, ParseError
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Final
 
-import numpy as np
 import pandas as pd
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from cellvote.errors import LayoutError
-from cellvote.plates.acquisition import Acquisition, join_acquisitions, plane_number, plane_table, safe_relative
+from cellvote.plates.acquisition import PLANE, Acquisition, Doubt, join_acquisitions, plane_table
+from cellvote.plates.layouts.assay_layout import plate_map_of
 from cellvote.plates.layouts.base import Folder
-from cellvote.plates.layouts.named_groups import NamedGroups
-from cellvote.plates.wells import well_name
+from cellvote.plates.layouts.harmony_index import find_indexes, is_harmony, measured_at, read_index
+from cellvote.plates.layouts.index_rows import IndexRows, not_named, present_rows, to_acquisition
+from cellvote.plates.layouts.named_groups import NamedGroups, check_unique, left_out, natural, plate_of
+from cellvote.plates.layouts.plate_names import tell_apart
+from cellvote.plates.layouts.text_columns import numbered
 
 _NAME: Final = re.compile(
     r"(?:.*/)?r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d{2,})p(?P<z>\d{2,})"
-    r"-ch(?P<channel>\d+)(?:sk(?P<timepoint>\d+))?(?:fk\d+)?(?:fl\d+)?\.tiff?",
+    r"(?:rc?(?P<record>\d+))?(?:-ch(?P<channel>\d+))?(?:t\d+)?(?:sk(?P<timepoint>\d+))?(?:fk\d+)?(?:fl\d+)?\.tiff?",
     re.IGNORECASE,
 )
-_INDEX_NAMES: Final = frozenset({"index.idx.xml", "index.xml"})
+_COLUMBUS: Final = re.compile(
+    r"(?:.*/)?(?P<row>\d{3})(?P<column>\d{3})-(?P<field>\d+)-(?P<z>\d{3})(?P<timepoint>\d{3})(?P<channel>\d{3})\.tiff?",
+    re.IGNORECASE,
+)
 _EXAMPLE: Final = "r01c01f01p01-ch1sk1fk1fl1.tiff"
-_MAX_INDEX_BYTES: Final = 2**31
-
-_BARE: Final = NamedGroups("operetta", _NAME, _EXAMPLE)
+_MEASUREMENT: Final = re.compile(r"measurement[ _]?\d+|assaylayout|index|hs")
+_OUTLINES: Final = re.compile(r"outlines/[^/]*\.png$|_outlines\.png$", re.IGNORECASE)  # drawn on the images, no planes
+_HARMONY: Final = NamedGroups("operetta", _NAME, _EXAMPLE, passed_over=_MEASUREMENT, ignored=_OUTLINES)
+_EXPORTED: Final = replace(_HARMONY, pattern=_COLUMBUS, example="001001-1-001001001.tif")
 
 
 class Operetta:
@@ -35,108 +40,100 @@ class Operetta:
     example = _EXAMPLE
 
     def recognise(self, folder: Folder) -> float:
-        """Sure where an index lies beside the images; else the share of names of this kind."""
-        by_name = _BARE.recognise(folder)
-        return 1.0 if by_name > 0.5 and _indexes(folder) else by_name
+        """Sure where an index lies there; else the share of names of this kind."""
+        by_name = max(_HARMONY.recognise(folder), _EXPORTED.recognise(folder))
+        indexes = find_indexes(folder)
+        return 1.0 if indexes and (by_name > 0.5 or is_harmony(folder, indexes[0])) else by_name
 
     def read(self, folder: Folder) -> Acquisition:
-        """Index every image plane, from each ``Index.idx.xml`` found, else from the names."""
-        indexes = _indexes(folder)
+        """Index every image plane, from each index found, else from the names."""
+        indexes = find_indexes(folder)
         if not indexes:
-            bare = _BARE.read(folder)
-            return Acquisition(
-                bare.source,
-                self.name,
-                bare.planes,
-                tuple(f"ch{name}" for name in bare.channels),
-                problems=bare.problems,
-            )
-        return join_acquisitions([_read_index(folder, index) for index in indexes])
+            return _read_names(folder)
+        folder = Folder(folder.path, root=folder.root) if folder.only else folder
+        files = frozenset(folder.files)
+        rows = [present_rows(read_index(folder, index, files), folder.path, files) for index in indexes]
+        parts = [_acquisition(folder, one) for one in _with_plate_names(folder, rows)]
+        joined = join_acquisitions(parts)
+        candidates = [path for path in folder.images if not _OUTLINES.search(path)]
+        problems = (*joined.problems, *not_named(candidates, parts, "the index"))
+        return replace(joined, problems=problems)
 
 
-def _indexes(folder: Folder) -> list[str]:
-    return [path for path in folder.files if PurePosixPath(path).name.casefold() in _INDEX_NAMES]
+def _with_plate_names(folder: Folder, rows: list[IndexRows]) -> list[IndexRows]:
+    """Give each index the name of its plate; several measurements of one plate get names of their own."""
+    homes = [measured_at(one) for one in rows]
+    homes = homes if len(set(homes)) == len(homes) else [str(PurePosixPath(one.index).parent) for one in rows]
+    names = {
+        home: one.plate or plate_of(folder, "" if home == "." else home, _MEASUREMENT)
+        for home, one in zip(homes, rows, strict=True)
+    }
+    told = tell_apart(names)
+    found = []
+    for home, one in zip(homes, rows, strict=True):
+        problems = one.problems
+        if told[home] != names[home]:
+            problems = (*problems, f"There are several measurements of {names[home]}; this one is called {told[home]}.")
+        found.append(replace(one, plate=told[home], problems=problems))
+    return found
 
 
-def _read_index(folder: Folder, index: str) -> Acquisition:
-    path = folder.path / index
-    if path.stat().st_size > _MAX_INDEX_BYTES:
-        raise LayoutError(f"{path}: the index is larger than 2 GiB: refused.")
-    try:
-        images, plate = _parse(path)
-    except (ParseError, DefusedXmlException, UnicodeError, LookupError) as error:
-        raise LayoutError(
-            f"{path}: the index is damaged or hostile ({type(error).__name__}: {error}). Copy it again; "
-            "or move it away, and the file names are read instead."
-        ) from error
-    if not images:
-        raise LayoutError(f"{path}: the index names no images. Move it away, and the file names are read instead.")
-    below = PurePosixPath(index).parent
-    found = pd.DataFrame([_plane(image, below, plate) for image in images])
-    present = found["path"].isin(set(folder.files))
-    if not present.any():
-        raise LayoutError(f"{path}: none of the {len(found)} images that it names is there.")
-    found = found[present]
-    numbers = sorted(found["channel"].unique(), key=int)
-    names = _channel_names(found, numbers)
-    sizes = pd.to_numeric(found["pixel_size_m"], errors="coerce").astype(float)
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    problems = [] if present.all() else [f"{path.name} names {(~present).sum()} image(s) that are not there."]
-    planes = plane_table(found.assign(channel=found["channel"].map({n: i for i, n in enumerate(numbers)})))
+def _acquisition(folder: Folder, rows: IndexRows) -> Acquisition:
+    acquisition = to_acquisition(rows, folder.path, Operetta.name)
+    return replace(acquisition, plate_map=plate_map_of(folder, measured_at(rows), rows.plate))
+
+
+def _read_names(folder: Folder) -> Acquisition:
+    columbus = _EXPORTED.recognise(folder) > _HARMONY.recognise(folder)
+    layout = _EXPORTED if columbus else _HARMONY
+    found, others = layout.table(folder)
+    if found.empty:
+        raise LayoutError(f"{folder.path}: no image has a name like {layout.example}.")
+    found = found.assign(channel=_channels_of(found))
+    numbers = sorted(found["channel"].unique(), key=natural)
+    planes = plane_table(_measurements_apart(found.assign(channel=numbered(found["channel"], numbers))))
+    check_unique(folder, planes)
     return Acquisition(
         folder.path,
         Operetta.name,
         planes,
-        names,
-        pixel_size_um=round(float(sizes.iloc[0]) * 1e6, 6) if len(sizes) else None,
-        problems=tuple(problems),
+        tuple(f"ch{number.lstrip('0') or '0'}" for number in numbers),
+        problems=left_out(others),
+        doubts=_columbus_doubts(found) if columbus else (),
     )
 
 
-def _parse(path: Path) -> tuple[list[dict[str, str]], str]:
-    """Read the ``Image`` elements and the plate's name, one element at a time."""
-    images: list[dict[str, str]] = []
-    plate = ""
-    for _, element in iterparse(path, events=("end",), forbid_dtd=True):
-        tag = _tag(element)
-        if tag == "Image" and len(element):
-            images.append({_tag(child): (child.text or "").strip() for child in element})
-            element.clear()
-        elif tag == "Plate":
-            found = {_tag(child): (child.text or "").strip() for child in element}
-            plate = plate or found.get("Name", "") or found.get("PlateID", "")
-        elif tag in {"Well", "Entry"}:
-            element.clear()
-    return images, plate
+def _channels_of(found: pd.DataFrame) -> pd.Series:
+    """Take the channel as it is written after ``ch``; the first Operettas wrote it after ``rc``, and always ``ch1``."""
+    channel = found["channel"]
+    if len(channel.dropna().unique()) <= 1:
+        records = found["path"].str.extract(r"p\d+rc?(\d+)(?:-ch\d+)?", flags=re.IGNORECASE)[0]
+        channel = records.where(records.notna(), channel)
+    return channel.fillna("1").astype("str")
 
 
-def _tag(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+def _measurements_apart(planes: pd.DataFrame) -> pd.DataFrame:
+    """Give measurements of one plate names of their own, where the same planes are in both."""
+    table = planes.assign(**{name: 1 for name in PLANE if name not in planes})
+    if not table.duplicated(PLANE).any():
+        return planes
+    homes = planes["path"].str.rpartition("/")[0]
+    clashing = dict(zip(homes, planes["plate"], strict=True))
+    return planes.assign(plate=homes.map(tell_apart(clashing)))
 
 
-def _plane(image: dict[str, str], below: PurePosixPath, plate: str) -> dict[str, Any]:
-    try:
-        name = safe_relative(image["URL"])
-        return {
-            "plate": plate or "plate",
-            "well": well_name(int(image["Row"]), int(image["Col"])),
-            "field": plane_number(image["FieldID"]),
-            "channel": str(plane_number(image["ChannelID"])),
-            "z": plane_number(image.get("PlaneID", "1")),
-            "timepoint": plane_number(image.get("TimepointID", "0")),
-            "path": (below / name).as_posix(),
-            "channel_name": image.get("ChannelName", ""),
-            "pixel_size_m": image.get("ImageResolutionX", ""),
-        }
-    except (KeyError, ValueError) as error:
-        if isinstance(error, LayoutError):
-            raise
-        raise LayoutError(f"an image of the index lacks or garbles an entry ({error}): {image}") from error
-
-
-def _channel_names(found: pd.DataFrame, numbers: list[str]) -> tuple[str, ...]:
-    first = found.drop_duplicates("channel").set_index("channel")["channel_name"]
-    names = [first[number] or f"ch{number}" for number in numbers]
-    if len(set(names)) < len(names):  # two channels of one dye
-        names = [f"{name} ch{number}" for name, number in zip(names, numbers, strict=True)]
-    return tuple(names)
+def _columbus_doubts(found: pd.DataFrame) -> tuple[Doubt, ...]:
+    varying = [name for name in ("z", "timepoint") if len(found[name].unique()) > 1]
+    if not varying:
+        return ()
+    paths = found["path"].iloc[:: max(1, len(found) // 3)].head(3)
+    rows = found.loc[paths.index]
+    examples = zip(rows["path"], rows["z"], rows["timepoint"], rows["channel"], strict=True)
+    return (
+        Doubt(
+            "numbers without letters",
+            "The last nine digits of the names are read as z-plane, timepoint and channel. Where they are not, give "
+            "--pattern.",
+            tuple(f"{path} is z {z}, timepoint {t}, channel {channel}" for path, z, t, channel in examples),
+        ),
+    )

@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import io
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +28,7 @@ _SEPARATORS: Final = ",\t;|"
 
 def tables_in(folder: Folder) -> list[str]:
     """The tables below a folder that may tell of its images, those nearest to the top first; not more than 200."""
-    found = [path for path in folder.files if path.lower().endswith(TABLE_ENDINGS)]
+    found = [path for path in folder.companions if path.lower().endswith(TABLE_ENDINGS)]
     return sorted(found, key=lambda path: (path.count("/"), path))[:_MAX_CANDIDATES]
 
 
@@ -82,23 +84,21 @@ def read_text_table(path: Path, n_rows: int | None = None) -> pd.DataFrame:
 def _read_csv(path: Path, n_rows: int | None) -> pd.DataFrame:
     text = _decoded(_content(path))
     header = text.partition("\n")[0]
-    table = pd.read_csv(
-        _lines(text),
-        sep=_separator(header),
-        dtype=str,
-        keep_default_na=False,
-        na_filter=False,
-        skipinitialspace=True,
-        nrows=n_rows,
-        index_col=False,
-    )
-    return table.apply(lambda column: column.str.strip()).astype("str")
-
-
-def _lines(text: str) -> "pd.io.common.StringIO":
-    from io import StringIO
-
-    return StringIO(text)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table = pd.read_csv(
+                io.StringIO(text),
+                sep=_separator(header),
+                dtype=str,
+                na_filter=False,
+                skipinitialspace=True,
+                nrows=n_rows,
+                index_col=False,
+            )
+        except pd.errors.ParserWarning as error:
+            raise ValueError("the rows have more entries than the header") from error
+    return pd.DataFrame({name: table[name].str.strip() for name in table}, dtype="str")
 
 
 def _content(path: Path) -> bytes:
@@ -110,7 +110,9 @@ def _content(path: Path) -> bytes:
     with gzip.open(path) as file:
         content = file.read(MAX_TABLE_BYTES + 1)
     if len(content) > MAX_TABLE_BYTES:
-        raise LayoutError(f"{path}: the table is larger than 1 GiB unpacked: refused. Keep only the rows of your plates.")
+        raise LayoutError(
+            f"{path}: the table is larger than 1 GiB unpacked: refused. Keep only the rows of your plates."
+        )
     return content
 
 
@@ -133,7 +135,9 @@ def _read_parquet(path: Path, n_rows: int | None) -> pd.DataFrame:
     file = pq.ParquetFile(path)
     n_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
     if n_bytes > MAX_TABLE_BYTES:
-        raise LayoutError(f"{path}: the table is larger than 1 GiB unpacked: refused. Keep only the rows of your plates.")
+        raise LayoutError(
+            f"{path}: the table is larger than 1 GiB unpacked: refused. Keep only the rows of your plates."
+        )
     table = file.read()
     table = table.slice(0, n_rows) if n_rows is not None else table
     columns = {}

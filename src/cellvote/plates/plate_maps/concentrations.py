@@ -35,7 +35,9 @@ _AMOUNT: Final = re.compile(
     r"(?P<number>[-+]?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][-+]?\d{1,3})?)\s*(?P<unit>[^\d\s.,][^\d]{0,24})?"
 )
 _NAME_UNIT: Final = re.compile(r"[\s_.(\[/,-]+|(?<=[a-z])(?=[unmpf]M\b)")
+_NO_DOSE: Final = re.compile(r"(?:^|[^a-z])(?:log|stock|unit)")
 _MAX_UM: Final = 1e9
+_LONGEST: Final = 60
 
 
 class Amount(NamedTuple):
@@ -91,7 +93,7 @@ def read_amount(entry: str, *, comma_is_decimal: bool | None = None) -> Amount |
     comma_is_decimal
         What a comma before three digits means; where it is not known, such an entry is not read.
     """
-    match = _AMOUNT.fullmatch(entry.strip())
+    match = _AMOUNT.fullmatch(entry.strip()) if len(entry) <= _LONGEST else None
     if match is None:
         return None
     number = match["number"]
@@ -124,26 +126,49 @@ def _has_decimal_comma(number: str) -> bool:
 
 
 def _comma_is_decimal(entries: Iterable[str]) -> bool | None:
-    matches = [_AMOUNT.fullmatch(entry.strip()) for entry in entries]
+    matches = [_AMOUNT.fullmatch(entry.strip()) for entry in entries if len(entry) <= _LONGEST]
     numbers = [match["number"] for match in matches if match]
     return True if any(_has_decimal_comma(number) for number in numbers) else None
 
 
-def in_um(number: Decimal, unit: str) -> str:
+def um_of(amount: Amount) -> Decimal:
+    """Give an amount with a molar unit in µM."""
+    return amount.number * _UM_PER[amount.unit]
+
+
+def _um_text(amount: Amount) -> str:
     """Write an amount in µM, without rounding noise: 3 nM is ``0.003``; empty where it is none."""
-    value = number * _UM_PER[unit]
-    number_um = float(value)
-    if not math.isfinite(number_um) or not 0 <= number_um <= _MAX_UM or (value and not number_um):
+    exact = um_of(amount)
+    number = float(exact)
+    if not math.isfinite(number) or not 0 <= number <= _MAX_UM or (exact and not number):
         return ""
-    return repr(number_um).removesuffix(".0")
+    return repr(number).removesuffix(".0")
+
+
+def amounts(plate_map: pd.DataFrame, column: str) -> list[Amount | None]:
+    """Read a column of doses: the number of each row and its molar unit, empty where that cannot be said.
+
+    The unit is taken from the entry, else from the name of the column, else from a column with units. Nothing
+    (0) without a unit has the unit of the others.
+    """
+    entries = plate_map[column].astype("str")
+    unit_columns = find_named(content_columns(plate_map), UNIT_NAMES)
+    units = plate_map[unit_columns[0]].astype("str") if unit_columns else [""] * len(entries)
+    comma, in_name = _comma_is_decimal(pd.unique(entries)), unit_of_name(column)
+    known: dict[tuple[str, str], Amount | None] = {}
+    for entry, unit in set(zip(entries, units, strict=True)):
+        read = read_amount(entry, comma_is_decimal=comma)
+        known[entry, unit] = None if read is None else Amount(read.number, molar_unit(read.unit or in_name or unit))
+        if read is not None and not read.number and not read.unit and not unit:
+            known[entry, unit] = Amount(read.number, in_name or "µM")
+    return [known[pair] for pair in zip(entries, units, strict=True)]
 
 
 def concentration_um(plate_map: pd.DataFrame) -> pd.Series | None:
     """Read the concentrations of a plate map in µM.
 
-    The unit is taken from the entry, else from the name of the column, else from a column with units. An entry
-    without a unit, and one in a unit that is not molar (``%``, ``ng/ml``), says no concentration in µM; the
-    first column of doses that says any is the one that is read.
+    An entry without a unit, and one in a unit that is not molar (``%``, ``ng/ml``), says no concentration in µM;
+    the first column of doses that says any above 0 is the one that is read.
 
     Returns
     -------
@@ -151,37 +176,15 @@ def concentration_um(plate_map: pd.DataFrame) -> pd.Series | None:
         Aligned with the plate map: numbers as text, such as ``0.01``; empty where there is none. None where no
         column says any.
     """
-    columns = content_columns(plate_map)
-    named = [c for c in columns if is_dose_name(c) or (unit_of_name(c) and re.search(r"M\b|mol", c))]
-    units = find_named(columns, UNIT_NAMES)
-    for column in named:
-        if re.search(r"(?:^|[^a-z])(?:log|stock|unit)", column.casefold()):
+    for column in content_columns(plate_map):
+        molar_name = unit_of_name(column) and re.search(r"M\b|mol", column)
+        if not (is_dose_name(column) or molar_name) or _NO_DOSE.search(column.casefold()):
             continue
-        entries = plate_map[column].astype("str")
-        unit_column = plate_map[units[0]].astype("str") if units else pd.Series("", index=plate_map.index, dtype="str")
-        found = _read_column(entries, unit_column, unit_of_name(column))
-        if (found != "").any():
-            return found
+        found = amounts(plate_map, column)
+        if any(one is not None and one.unit and one.number for one in found):
+            texts = ["" if one is None or not one.unit else _um_text(one) for one in found]
+            return pd.Series(texts, index=plate_map.index, dtype="str")
     return None
-
-
-def _read_column(entries: pd.Series, units: pd.Series, unit_in_name: str) -> pd.Series:
-    comma = _comma_is_decimal(pd.unique(entries))
-    known: dict[tuple[str, str], str] = {}
-    for entry, unit in set(zip(entries, units, strict=True)):
-        amount = read_amount(entry, comma_is_decimal=comma)
-        if amount is None:
-            known[entry, unit] = ""
-            continue
-        named = amount.unit or unit_in_name or unit
-        molar = molar_unit(named)
-        known[entry, unit] = in_um(amount.number, molar) if molar else ""
-    if any(known.values()):  # nothing is nothing in any unit, where the others have one
-        for entry, unit in known:
-            amount = read_amount(entry, comma_is_decimal=comma)
-            if amount is not None and amount.number == 0 and not amount.unit and not unit:
-                known[entry, unit] = "0"
-    return pd.Series([known[pair] for pair in zip(entries, units, strict=True)], index=entries.index, dtype="str")
 
 
 def with_concentration(plate_map: pd.DataFrame) -> pd.DataFrame:

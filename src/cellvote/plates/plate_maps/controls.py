@@ -12,7 +12,6 @@ from cellvote.plates.plate_maps.columns import (
     compound_columns,
     content_columns,
     find_named,
-    plain,
     words,
 )
 
@@ -21,15 +20,18 @@ POSITIVE: Final = "positive"
 CONTROL_SOURCE: Final = "control_type_source"
 """Where a column ``control_type`` with words of its own goes, so that nothing is lost."""
 
+_LONGEST: Final = 80
+"""No name of a control is longer; long entries are not searched."""
+
 _NO_ENTRY: Final = frozenset({"", "na", "nan", "none", "null"})
 _ROLE_NAMES: Final = (
     *("controltype", "control", "controls", "controlstatus", "wellrole", "role", "welltype", "sampletype", "perttype"),
     *("sampleclass", "compoundtype", "treatmenttype", "wellclass"),
 )
 _VEHICLES: Final = re.compile(
-    r"(?:(?:\d[\d.,]*\s*%\s*)?(?:dmso|dimethyl[\s-]?sulf?ph?oxide|vehicle|pbs|water|h2o|ddh2o|medium|media|etoh|ethanol)"
+    r"(?:(?:\d[\d.,]*\s*%\s*)?(?:dmso|dimethyl[\s-]?sulf?ph?oxide|vehicle|pbs|water|h2o|ddh2o|media|etoh|ethanol)"
     r"(?:[\s_-]*(?:control|ctrl|only|alone|mock))?(?:[\s_,(-]*\d[\d.,]*\s*%?\s*(?:v/v)?\)?)?"
-    r"|(?:un|non|not)[\s_-]?treated(?:[\s_-]*(?:control|ctrl|cells))?|no[\s_-]?(?:treatment|drug|compound)|mock"
+    r"|medium[\s_-]?(?:control|ctrl|only|alone)|(?:un|non|not)[\s_-]?treated(?:[\s_-]*(?:control|ctrl|cells))?|no[\s_-]?(?:treatment|drug|compound)|mock"
     r"(?:[\s_-]*(?:control|ctrl|treated|transfected))?)",
     re.IGNORECASE,
 )
@@ -40,14 +42,17 @@ _NON_TARGETING: Final = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE_WORDS: Final = re.compile(
-    r"neg(?:ative)?(?:[\s_-]*(?:con|control|ctrl|ctl)s?)?(?:[\s_-]\w+)*|negcon\w*|nc|n|ctl_(?:vehicle|untrt|vector)\w*"
-    r"|low(?:[\s_-]*(?:control|ctrl))|blank[\s_-]*(?:control|ctrl)|ctrl[\s_-]*neg\w*|control[\s_-]*neg\w*|-",
+    r"neg(?:ative)?(?:[\s_-]*(?:con|control|ctrl|ctl)s?)?(?:[\s_-].*|\d*)|negcon\w*|nc\d*|ctl_(?:vehicle|untrt|vector)\w*"
+    r"|(?:low|blank)[\s_-]?(?:control|ctrl)s?|(?:ctrl|control)[\s_-]?neg\w*",
     re.IGNORECASE,
 )
 _POSITIVE_WORDS: Final = re.compile(
-    r"pos(?:itive)?(?:[\s_-]*(?:con|control|ctrl|ctl)s?)?(?:[\s_-]\w+)*|poscon\w*|pc|p|trt_poscon\w*"
-    r"|high(?:[\s_-]*(?:control|ctrl))|ctrl[\s_-]*pos\w*|control[\s_-]*pos\w*|\+",
+    r"pos(?:itive)?(?:[\s_-]*(?:con|control|ctrl|ctl)s?)?(?:[\s_-].*|\d*)|poscon\w*|pc\d*|trt_poscon\w*"
+    r"|high[\s_-]?(?:control|ctrl)s?|(?:ctrl|control)[\s_-]?pos\w*",
     re.IGNORECASE,
+)
+_NAMED_CONTROL: Final = re.compile(
+    r"(?P<sign>neg|pos)(?:ative|itive)?[\s_-]?(?:con|control|ctrl|ctl)s?(?:[^a-z].*)?", re.IGNORECASE
 )
 _LONE_CONTROL: Final = re.compile(r"(?:control|ctrl|ctl)s?", re.IGNORECASE)
 
@@ -107,16 +112,15 @@ def with_control_type(plate_map: pd.DataFrame) -> pd.DataFrame:
 
 def _by_role(plate_map: pd.DataFrame) -> list[Told | None]:
     columns = content_columns(plate_map)
-    named = find_named(columns, _ROLE_NAMES)
+    named = [c for c in columns if c == CONTROL_SOURCE]
+    named += [c for c in find_named(columns, _ROLE_NAMES) if c not in named]
     named += [c for c in columns if c not in named and {"control", "controls", "ctrl"} & set(words(c))]
+    decided = [c for c in named if c == CONTROL_TYPE and set(plate_map[c]) <= {NEGATIVE, POSITIVE, ""}]
     told: list[Told | None] = [None] * len(plate_map)
-    for column in named:
+    for column in [*(c for c in named if c not in decided), *decided]:
         entries = plate_map[column].astype("str")
         meaning = _meanings(column, entries)
-        told = [
-            meaning.get(entry) if old is None or (not old.control_type and column.casefold() == CONTROL_TYPE) else old
-            for old, entry in zip(told, entries, strict=True)
-        ]
+        told = [meaning.get(e) if old is None else old for old, e in zip(told, entries, strict=True)]
     return told
 
 
@@ -129,6 +133,8 @@ def _meanings(column: str, entries: pd.Series) -> dict[str, Told | None]:
         reason = f"{column} is {entry!r}"
         if codes is not None:
             meanings[entry] = Told(codes[entry], reason)
+        elif len(entry) > _LONGEST:
+            continue
         elif _POSITIVE_WORDS.fullmatch(entry):
             meanings[entry] = Told(POSITIVE, reason)
         elif _NEGATIVE_WORDS.fullmatch(entry) or is_vehicle(entry):
@@ -163,18 +169,15 @@ def _codes(column: str, entries: Iterable[str]) -> dict[str, str] | None:
 def is_vehicle(entry: str) -> bool:
     """Whether a compound (or siRNA) is none: DMSO, untreated, mock, PBS, non-targeting, scramble, …."""
     entry = entry.strip()
-    return bool(_VEHICLES.fullmatch(entry) or _NON_TARGETING.fullmatch(entry))
+    return len(entry) <= _LONGEST and bool(_VEHICLES.fullmatch(entry) or _NON_TARGETING.fullmatch(entry))
 
 
 @lru_cache(maxsize=16384)
 def _by_name(entry: str) -> str:
     if is_vehicle(entry) or _LONE_CONTROL.fullmatch(entry):
         return NEGATIVE
-    if re.fullmatch(r"neg(?:ative)?[\s_-]*(?:con|control|ctrl|ctl)s?(?:[\s_-]*\w+)*", entry, re.IGNORECASE):
-        return NEGATIVE
-    if re.fullmatch(r"pos(?:itive)?[\s_-]*(?:con|control|ctrl|ctl)s?(?:[\s_-]*\w+)*", entry, re.IGNORECASE):
-        return POSITIVE
-    return ""
+    match = _NAMED_CONTROL.fullmatch(entry) if len(entry) <= _LONGEST else None
+    return "" if match is None else NEGATIVE if match["sign"].casefold() == "neg" else POSITIVE
 
 
 def _by_content(plate_map: pd.DataFrame) -> list[Told | None]:
@@ -193,9 +196,8 @@ def _by_solvent(plate_map: pd.DataFrame) -> list[Told | None]:
     if not solvents or not compounds or not (plate_map[compounds[-1:]] != "").to_numpy().any():
         return [None] * len(plate_map)
     bare = plate_map[compounds].apply(lambda c: c.str.casefold().isin(_NO_ENTRY)).all(axis=1)
+    why = f"no {compounds[0]}, and {solvents[0]} is "
     return [
-        Told(NEGATIVE, f"no {compounds[0]}, and {solvents[0]} is {solvent!r}") if empty and is_vehicle(solvent) else None
+        Told(NEGATIVE, f"{why}{solvent!r}") if empty and is_vehicle(solvent) else None
         for empty, solvent in zip(bare, plate_map[solvents[0]].astype("str"), strict=True)
     ]
-
-

@@ -11,10 +11,13 @@ import pandas as pd
 from cellvote.errors import PlateMapError
 from cellvote.plates.plate_maps.columns import numeric_columns, plain
 from cellvote.plates.plate_maps.text_files import Row
-from cellvote.plates.wells import MAX_COLUMNS, MAX_ROWS, parse_column, parse_row, well_name
+from cellvote.plates.wells import MAX_COLUMNS, MAX_ROWS, parse_column, parse_row, well_name, well_position
 
 _LEAST_PLACES: Final = 3  # the narrowest plate that is sold has three columns
-_SAYS_NOTHING: Final = frozenset({"", "row", "rows", "well", "wells", "rowcol", "rowcolumn", "column", "columns", "plate"})
+_LONGEST_TITLE: Final = 200
+_SAYS_NOTHING: Final = frozenset(
+    {"", "row", "rows", "well", "wells", "rowcol", "rowcolumn", "column", "columns", "plate"}
+)
 _PLATE_TITLE: Final = re.compile(r"plate(?:\s*(?:name|id|barcode))?\s*[:=]\s*(?P<name>\S.*)|plate\s*\d+", re.IGNORECASE)
 
 
@@ -126,7 +129,7 @@ def _grid(top: Row, header: _Header, body: Sequence[Row], titles: Sequence[str],
             entries[well] = row.cell(header.start + offset)
     others: list[str] = []
     for title in titles:
-        match = _PLATE_TITLE.fullmatch(title)
+        match = _PLATE_TITLE.fullmatch(title[:_LONGEST_TITLE])
         if match:
             plate = (match["name"] or title).strip()
         else:
@@ -172,11 +175,15 @@ def table_of_grids(
     parts = []
     for plate, columns in tables.items():
         part = pd.DataFrame(columns, dtype="str").fillna("").rename_axis("well").reset_index()
-        part = part[(part[list(columns)] != "").any(axis=1)].sort_values("well")
+        part = part[(part[list(columns)] != "").any(axis=1)].sort_values("well", key=_places_of)
         if plate:
             part.insert(0, "plate", plate)
         parts.append(part)
     return pd.concat(parts, ignore_index=True).fillna("").astype("str")
+
+
+def _places_of(wells: pd.Series) -> pd.Series:
+    return wells.map(well_position)
 
 
 def _named(grid: Grid, name: str, plates: Collection[str]) -> Grid:

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -11,14 +12,14 @@ import pandas as pd
 from cellvote.errors import PlateMapError
 from cellvote.plates.plate_maps.columns import content_columns
 from cellvote.plates.plate_maps.grids import read_grids, table_of_grids
-from cellvote.plates.plate_maps.tables import header_index, table_of_rows, with_plate, with_wells
+from cellvote.plates.plate_maps.tables import Sheet, header_index, table_of_rows, with_plate, with_wells
 from cellvote.plates.plate_maps.text_files import MAX_TEXT_BYTES, Row, read_text_rows
-from cellvote.plates.plate_maps.workbooks import is_workbook, read_workbook_rows
+from cellvote.plates.plate_maps.workbooks import is_workbook, number_text, read_workbook_rows
 
 _FEW: Final = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tables are not compared
 class MapTable:
     """A table that says something of wells, or of what is in them.
 
@@ -95,7 +96,38 @@ def read_map_file(path: str | Path, plates: Collection[str] = ()) -> tuple[MapTa
     content = _content(path)
     if is_workbook(content):
         return _of_sheets(path, read_workbook_rows(path, content), plates)
-    return (_of_rows(path, read_text_rows(path, content), plates, MapTable(pd.DataFrame(), path.stem, str(path))),)
+    return (_of_rows(path, read_text_rows(path, content), plates, MapTable(pd.DataFrame(), path.stem, path.name)),)
+
+
+def read_maps(given: Sequence[str | PathLike[str] | pd.DataFrame], plates: Collection[str]) -> list[MapTable]:
+    """Read what may be given for a plate map: files and tables, with wells or without, as `join_plate_map` takes them.
+
+    Raises
+    ------
+    PlateMapError
+        Where one cannot be read as a table, or names a well twice with different contents.
+    """
+    maps: list[MapTable] = []
+    for one in given:
+        maps += [table_of_frame(one)] if isinstance(one, pd.DataFrame) else read_map_file(Path(one), plates)
+    return maps
+
+
+def table_of_frame(frame: pd.DataFrame) -> MapTable:
+    """Take a table that was made in Python: text, wells as ``A01``, nothing for what is missing."""
+    table = frame.drop(columns="imaged", errors="ignore").reset_index(drop=True)
+    table.columns = [str(c) for c in table.columns]
+    table = pd.DataFrame({c: _as_text(table[c]) for c in table.columns}, dtype="str")
+    if "well" in table and (table["well"] == "").any():  # images that are of no plate
+        return MapTable(with_plate(table))
+    found = with_wells("the plate map", Sheet(table, list(range(1, len(table) + 1))))
+    return MapTable(with_plate(table)) if found is None else MapTable(found[0], notes=found[1])
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column):
+        return column.astype(float).map(number_text).astype("str")
+    return column.astype("str").where(column.notna(), "").fillna("").str.strip()
 
 
 def _content(path: Path) -> bytes:
@@ -115,7 +147,7 @@ def _content(path: Path) -> bytes:
 
 def _of_rows(path: Path, rows: Sequence[Row], plates: Collection[str], draft: MapTable, sheet: str = "") -> MapTable:
     """Read rows as grids, else as a table with wells, else as one without."""
-    where = draft.source
+    where = f"{path}, sheet {sheet}" if sheet else path
     grids = read_grids(rows)
     if grids:
         name = "" if sheet in plates else sheet
@@ -144,7 +176,7 @@ def _of_sheets(path: Path, sheets: dict[str, list[Row]], plates: Collection[str]
     parts = []
     only_one = len(sheets) == 1
     for title, rows in sheets.items():
-        draft = MapTable(pd.DataFrame(), path.stem, str(path) if only_one else f"{path}, sheet {title}")
+        draft = MapTable(pd.DataFrame(), path.stem, path.name if only_one else f"{path.name}, sheet {title}")
         part = _of_rows(path, rows, plates, draft, "" if only_one and title not in plates else title)
         if part.has_wells and title in plates and "plate" not in part.table:
             part = replace(part, table=_on_plate(part.table, title))
@@ -166,14 +198,12 @@ def _of_sheets(path: Path, sheets: dict[str, list[Row]], plates: Collection[str]
     return _some_left_out(path, kept, parts)
 
 
-def _some_left_out(
-    path: Path, kept: Sequence[MapTable], parts: Sequence[tuple[str, MapTable]]
-) -> tuple[MapTable, ...]:
+def _some_left_out(path: Path, kept: Sequence[MapTable], parts: Sequence[tuple[str, MapTable]]) -> tuple[MapTable, ...]:
     """Give the maps and the tables without wells; note the sheets with wells that are neither."""
     if not kept:
         return tuple(part for _, part in parts)
     sources = {one.source for one in kept}
     left_out = [title for title, part in parts if part.has_wells and part.source not in sources]
-    note = f"{path}: the sheets {', '.join(left_out)} are left out; they repeat columns of the first."
+    note = f"{path.name}: the sheets {', '.join(left_out)} are left out; they repeat columns of the first."
     first = replace(kept[0], notes=(*kept[0].notes, note)) if left_out else kept[0]
     return (first, *kept[1:], *(part for _, part in parts if not part.has_wells and len(part.table)))

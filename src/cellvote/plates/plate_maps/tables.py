@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import pandas as pd
@@ -32,19 +32,42 @@ _OF_IMAGES: Final = frozenset(
     {
         *("image", "images", "file", "filename", "filenames", "path", "pathname", "url", "uri", "field", "fields"),
         *("fieldid", "site", "siteid", "fov", "fovid", "channel", "channels", "frame", "page", "plane", "slice", "z"),
-        *("time", "timepoint", "t", "imagenumber", "objectnumber", "object", "cell", "cells", "index", "md5", "checksum"),
+        *(
+            "time",
+            "timepoint",
+            "t",
+            "imagenumber",
+            "objectnumber",
+            "object",
+            "cell",
+            "cells",
+            "index",
+            "md5",
+            "checksum",
+        ),
     }
 )
 _TREATMENT_WORDS: Final = frozenset(
     {
         *("control", "controls", "moa", "mechanism", "gene", "sirna", "sgrna", "grna", "orf", "pert", "treatment"),
-        *("compound", "drug", "perturbation", "genotype", "stimulus", "inhibitor", "smiles", "inchikey", "conc", "dose"),
+        *(
+            "compound",
+            "drug",
+            "perturbation",
+            "genotype",
+            "stimulus",
+            "inhibitor",
+            "smiles",
+            "inchikey",
+            "conc",
+            "dose",
+        ),
         *("concentration",),
     }
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sheet:
     """A table of text with the line that each row stands at."""
 
@@ -92,7 +115,7 @@ def table_of_rows(path: Path, rows: Sequence[Row]) -> Sheet:
             raise PlateMapError(f"{path}, line {row.line}: the header stands in it again. Remove that line.")
     columns = {name: [row.cell(i) for row in body] for i, name in enumerate(names)}
     table = pd.DataFrame(columns, dtype="str")
-    if header.cells and not header.cells[0] and _is_counter(columns.get("column 1", [])):
+    if names[:1] == ["column 1"] and _is_counter(columns["column 1"]):
         table = table.drop(columns="column 1")  # the row numbers that some programs write
     return Sheet(table, [row.line for row in body])
 
@@ -137,8 +160,11 @@ def with_plate(table: pd.DataFrame) -> pd.DataFrame:
 
 def _may_name_plate(column: str) -> bool:
     """Whether a column is called like ``Image_Metadata_Plate_DAPI``."""
-    return has_metadata_prefix(column) and words(column)[:1] == ("plate",) and len(words(column)) == 2 and not (
-        {"map", "layout", "format", "type", "well", "row", "column", "col", "size"} & set(words(column))
+    return (
+        has_metadata_prefix(column)
+        and words(column)[:1] == ("plate",)
+        and len(words(column)) == 2
+        and not ({"map", "layout", "format", "type", "well", "row", "column", "col", "size"} & set(words(column)))
     )
 
 
@@ -146,9 +172,8 @@ def _wells(path: Path | str, sheet: Sheet) -> tuple[list[str] | None, list[str]]
     """Read the wells, and say from which columns."""
     table = sheet.table
     named = find_named(table.columns, WELL_NAMES)
-    likely = [
-        c for c in table.columns if c not in named and set(words(c)) & {"well", "wells", "position", "pos", "coordinate"}
-    ]
+    others = [c for c in table.columns if c not in named]
+    likely = [c for c in others if set(words(c)) & {"well", "wells", "position", "pos", "coordinate"}]
     rows, columns = find_named(table.columns, ROW_NAMES), find_named(table.columns, COLUMN_NAMES)
     for column in [*named, *sorted(likely, key=lambda c: "source" in words(c))]:
         wells = _parsed(table[column])
@@ -209,14 +234,12 @@ def _whole(number: str) -> str:
     return number[:-2] if re.fullmatch(r"\d+\.0", number) else number
 
 
-def _one_row_per_well(
-    path: Path | str, table: pd.DataFrame, keys: list[str]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _one_row_per_well(path: Path | str, table: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Put the rows of a well into one: what differs between its images is left out, never what was done to it."""
     if not table.duplicated(keys).any():
         return table, ()
-    groups = table.groupby(keys, sort=False)
-    differ = [c for c in table if c not in keys and (groups[c].nunique() > 1).any()]
+    counts = table.groupby(keys, sort=False).nunique()
+    differ = [c for c in map(str, counts.columns) if (counts[c] > 1).any()]
     of_images = [c for c in differ if _is_of_images(c) and not is_treatment(c)]
     for column in differ:
         if not of_images or is_treatment(column):
@@ -224,7 +247,7 @@ def _one_row_per_well(
     left_out = [c for c in differ if not is_treatment(c)] if of_images else []
     table = table.drop(columns=left_out).drop_duplicates(keys, ignore_index=True)
     named = ", ".join(left_out[:6]) + (f" and {len(left_out) - 6} more" if len(left_out) > 6 else "")
-    note = f"{path}: has several rows for a well; what differs between them is left out: {named}."
+    note = f"{PurePath(path).name}: has several rows for a well; what differs between them is left out: {named}."
     return table, (note,) if left_out else ()
 
 

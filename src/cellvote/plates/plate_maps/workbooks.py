@@ -8,14 +8,11 @@ import zipfile
 import zlib
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from cellvote.errors import PlateMapError
 from cellvote.plates.plate_maps.text_files import Row, clean
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 MAX_WORKBOOK_BYTES: Final = 64 * 2**20
 MAX_UNPACKED_BYTES: Final = 512 * 2**20
@@ -99,7 +96,7 @@ def _sheets(path: Path, worksheets: list[Any]) -> dict[str, list[Row]]:
     return sheets
 
 
-def _rows(path: Path, sheet: "ReadOnlyWorksheet") -> list[Row]:
+def _rows(path: Path, sheet: Any) -> list[Row]:
     sheet.reset_dimensions()  # what the file claims of its size is not believed
     rows: list[Row] = []
     n_cells = 0

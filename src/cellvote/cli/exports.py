@@ -1,0 +1,57 @@
+"""``cellvote export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellvote.cli import options
+from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    study: options.StudyPath,
+    file_format: Annotated[str, typer.Option("--format", help="csv, parquet or ome-zarr")],
+    out_path: Annotated[Path, typer.Option("--out", help="Where to: a folder, or the store of the plate.")],
+    segmentation: Annotated[
+        str, typer.Option("--segmentation", help="Whose cells and label images; all where not given.")
+    ] = "",
+    ngff: Annotated[str, typer.Option("--ngff", help="Version of OME-Zarr: 0.5 (Zarr 3) or 0.4 (Zarr 2).")] = "0.5",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    json: options.Json = False,
+    progress: options.ProgressOption = ProgressStyle.auto,
+) -> None:
+    """Write a study as other software reads it: tables, or the plate as OME-Zarr."""
+    from cellvote.exporting import export_study
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    with watching("Export", progress) as (report, cancel):
+        summary = export_study(
+            opened,
+            out_path,
+            file_format,
+            segmentation=segmentation,
+            ngff=ngff,
+            overwrite=overwrite,
+            workers=workers,
+            scheduler=scheduler,
+            report=report,
+            cancel=cancel,
+        )
+    if json:
+        print_json(summary.to_json())
+    else:
+        what = f"{len(summary.files)} tables" if summary.files else f"{summary.fields - len(summary.failed)} fields"
+        out.print(
+            f"[bold]{summary.out}[/bold]: {what}, {summary.cells:,} cells, {summary.seconds:.1f} s", soft_wrap=True
+        )
+        for record in summary.failed:
+            err.print(f"[red]Failed:[/red] {record.error}", soft_wrap=True)
+    if summary.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,48 @@
+"""Cellomics ArrayScan and CellInsight: ``AS_09125_050116030001_D03f00d0.tif``, as TIFF or in their own ``.C01``."""
+
+import re
+from typing import Final
+
+from cellvote.errors import ImageReadError
+from cellvote.plates.acquisition import Acquisition
+from cellvote.plates.c01_planes import c01_pixel_size
+from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.named_acquisition import named_acquisition
+from cellvote.plates.layouts.named_groups import NamedGroups
+from cellvote.plates.pixels import CELLOMICS_SUFFIX
+
+_EXAMPLE: Final = "AS_09125_050116030001_D03f00d0.tif"
+_NAMES: Final = NamedGroups(
+    "cellomics",
+    re.compile(
+        r"(?:.*/)?(?!.*_[RDM]_p\d+_z\d+_\d+_)(?:(?P<plate>[^/]*?)(?:_|i3t(?P<timepoint>\d{3})_?))?"
+        r"(?P<well>[A-Z]\d{2})f(?P<field>\d{2,4})[do](?P<channel>\d{1,2})\.(?:tiff?|c01|png|jpe?g|bmp)",
+        re.IGNORECASE,
+    ),
+    _EXAMPLE,
+    ignored=re.compile(r"_(?:overlay|outlines?|mask)\.", re.IGNORECASE),
+)
+
+
+class Cellomics:
+    """The plate is the prefix, fields and dyes are counted from 0; names of an EVOS, which are alike, are not meant."""
+
+    name = "cellomics"
+    example = _EXAMPLE
+
+    def recognise(self, folder: Folder) -> float:
+        """Say which share of the images, overlays left aside, has such a name."""
+        return _NAMES.recognise(folder)
+
+    def read(self, folder: Folder) -> Acquisition:
+        """Index every image; the size of a pixel stands in ``.C01`` files."""
+        found, others = _NAMES.table(folder)
+        own = [path for path in found["path"].head(1) if path.lower().endswith(CELLOMICS_SUFFIX)]
+        size: float | None = None
+        problems: list[str] = []
+        for path in own:
+            try:
+                size = c01_pixel_size(folder.path / path)
+            except ImageReadError as error:
+                problems.append(str(error))
+        return named_acquisition(folder, self, found, others, lambda dye: f"d{int(dye)}", problems, pixel_size_um=size)

@@ -1,0 +1,47 @@
+"""Names of plates: what to call two acquisitions that would have the same."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+
+def tell_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Give acquisitions of the same name a part of their folders, so that each has its own.
+
+    Parameters
+    ----------
+    names
+        Name of the plate by the folder that holds the acquisition.
+
+    Returns
+    -------
+    dict
+        As given, but for names that were given twice: ``P1`` in ``P1/2023-02-21/1334`` and in
+        ``P1/2023-02-21/1400`` become ``P1 1334`` and ``P1 1400``.
+    """
+    told = dict(names)
+    homes: dict[str, list[str]] = defaultdict(list)
+    for home, name in names.items():
+        homes[name].append(home)
+    for name, same in homes.items():
+        if len(same) > 1:
+            told |= {home: _joined(name, part) for home, part in zip(same, _parts(same), strict=True)}
+    return told
+
+
+def _joined(name: str, part: str) -> str:
+    return part if name in part else f"{name} {part}".strip()
+
+
+def _parts(homes: Sequence[str]) -> list[str]:
+    """Take from each folder the last part that none shares with another; else all that differs."""
+    folders = [PurePosixPath(home).parts for home in homes]
+    shared = 0
+    while all(len(parts) > shared for parts in folders) and len({parts[shared] for parts in folders}) == 1:
+        shared += 1
+    tails = [parts[shared:] for parts in folders]
+    for back in range(1, min(map(len, tails)) + 1):
+        last = [tail[-back] for tail in tails]
+        if len(set(last)) == len(last):
+            return last
+    return [" ".join(tail) for tail in tails]
