@@ -112,15 +112,103 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.tif", "a.png"])
 def test_a_folder_called_like_an_image_is_no_image(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(ImageReadError):
+    with pytest.raises(ImageReadError, match=rf"{name}: is a folder, neither an image nor a Zarr array"):
         read_plane(tmp_path / name)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 def test_a_colour_png_is_refused(tmp_path: Path, mode: str) -> None:
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).convert(mode).save(tmp_path / "a.png")
     with pytest.raises(ImageReadError, match="a grey image was expected"):
         read_plane(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+def test_a_png_whose_colours_are_all_alike_is_grey(tmp_path: Path, mode: str) -> None:
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    Image.fromarray(grey).convert(mode).save(tmp_path / "a.png")
+    assert np.array_equal(read_plane(tmp_path / "a.png"), grey)
+
+
+@pytest.mark.parametrize("name", ["a.png", "contig.tif", "separate.tif"])
+@pytest.mark.parametrize("sample", [1, 2, 3])
+def test_one_colour_of_an_image_is_read_alone(tmp_path: Path, name: str, sample: int) -> None:
+    colours = np.random.default_rng(3).integers(0, 255, (4, 3, 3), dtype=np.uint8)
+    if name.endswith("png"):
+        Image.fromarray(colours).save(tmp_path / name)
+    else:
+        planar = name.removesuffix(".tif")
+        pixels_ = colours if planar == "contig" else np.moveaxis(colours, 2, 0)
+        tifffile.imwrite(tmp_path / name, pixels_, photometric="rgb", planarconfig=planar)
+    assert np.array_equal(read_plane(tmp_path / name, sample=sample), colours[..., sample - 1])
+
+
+def test_a_colour_that_an_image_has_not_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 9, 3), np.uint8), photometric="rgb")
+    with pytest.raises(ImageReadError, match="has no colour 4"):
+        read_plane(tmp_path / "a.tif", sample=4)
+
+
+# Stacks
+
+
+def imagej_stack(path: Path, stack: Pixels, byteorder: str = ">") -> None:
+    """Write planes one behind the other with one single header, as ImageJ does."""
+    tifffile.imwrite(path, stack, imagej=True, truncate=True, byteorder=byteorder)
+    with tifffile.TiffFile(path) as tiff:
+        assert len(tiff.pages) == 1
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_an_imagej_stack_with_one_header_is_read_plane_by_plane(tmp_path: Path, byteorder: str) -> None:
+    stack = np.random.default_rng(4).integers(0, 4096, (5, 6, 7), dtype=np.uint16)
+    imagej_stack(tmp_path / "a.tif", stack, byteorder)
+    read = [read_plane(tmp_path / "a.tif", page) for page in range(5)]
+    assert np.array_equal(read, stack)
+    assert {plane.dtype for plane in read} == {np.dtype("uint16")}
+    with pytest.raises(ImageReadError, match="page 6 was expected, but the file has 5"):
+        read_plane(tmp_path / "a.tif", 5)
+
+
+def test_a_cut_off_imagej_stack_is_never_read_as_zeros(tmp_path: Path) -> None:
+    imagej_stack(tmp_path / "a.tif", np.ones((5, 6, 7), np.uint16))
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content[: len(content) - 50])
+    assert read_plane(tmp_path / "a.tif", 3).min() == 1
+    with pytest.raises(ImageReadError, match="truncated"):
+        read_plane(tmp_path / "a.tif", 4)
+
+
+def test_an_imagej_stack_that_claims_billions_of_planes_is_refused(tmp_path: Path) -> None:
+    description = "ImageJ=1.53t\nimages=4000000000\nslices=4000000000\n"
+    tifffile.imwrite(tmp_path / "a.tif", PLANE, description=description, metadata=None)
+    with pytest.raises(ImageReadError, match="claims 4000000000 planes: refused"):
+        read_plane(tmp_path / "a.tif", 1)
+
+
+@pytest.mark.parametrize("back_to", [0, 1, 2])
+def test_a_chain_of_pages_that_runs_in_a_circle_ends(tmp_path: Path, back_to: int) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for page in range(3):
+            writer.write(PLANE + page, metadata=None, contiguous=False)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    places = [struct.unpack_from("<I", content, 4)[0]]
+    for _ in range(2):
+        n_tags = struct.unpack_from("<H", content, places[-1])[0]
+        places.append(struct.unpack_from("<I", content, places[-1] + 2 + 12 * n_tags)[0])
+    n_tags = struct.unpack_from("<H", content, places[-1])[0]
+    struct.pack_into("<I", content, places[-1] + 2 + 12 * n_tags, places[back_to])
+    (tmp_path / "a.tif").write_bytes(content)
+    assert np.array_equal(read_plane(tmp_path / "a.tif", 0), PLANE)
+    with pytest.raises(ImageReadError, match="page 4 was expected, but the file has"):
+        read_plane(tmp_path / "a.tif", 3)
+
+
+@pytest.mark.parametrize("content", [png_bytes(), b"well,compound\nA01,DMSO\n" * 9, b""], ids=["png", "text", "empty"])
+def test_a_file_called_tif_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(ImageReadError, match=r"a\.tif: the file is damaged"):
+        read_plane(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])

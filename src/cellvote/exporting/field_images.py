@@ -70,9 +70,12 @@ class WriteField:
         place = field_folder(self.folder, key)
         draft = place.with_name(f".{place.name}.part")
         clear(draft)
-        n_cells = self._write(study, key, draft)
-        clear(place)
-        draft.rename(place)
+        try:
+            n_cells = self._write(study, key, draft)
+            clear(place)
+            draft.rename(place)
+        finally:
+            clear(draft)
         return FieldRecord(
             *key, status="done", n_cells=n_cells, checksum=masks_checksum(study, self.segmentations, key)
         )

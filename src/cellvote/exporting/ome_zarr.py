@@ -70,22 +70,22 @@ def export_ome_zarr(
         step = WriteField(study.path, draft / "plates", version, names, _shown_channels(study))
         _go_on_or_start_anew(draft, study, step)
         with Ledger(draft / "fields.parquet") as ledger:
-            todo = [key for key in study.fields if not _is_done(ledger, study, step, key)]
+            todo = _fields_to_write(ledger, study, step)
             if todo:
                 with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
                     for told in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
                         report(Progress(told.done, told.total, told.where))
             records = [ledger.records[key] for key in study.fields]
-        done = [record.key for record in records if record.status == "done"]
+        written = [record for record in records if record.status == "done"]
         failed = [record for record in records if record.status == "failed"]
-        if not done:
+        if not written:
             shutil.rmtree(draft)
             raise StudyError(f"{study.path}: none of its fields can be exported. {failed[0].error}")
-        _write_plates(draft / "plates", done, version)
+        _write_plates(step.folder, [record.key for record in written], version)
         one = len(study.plates) == 1
-        put_in_place(draft / "plates" / plate_folder(study.plates[0]) if one else draft / "plates", out)
+        put_in_place(step.folder / plate_folder(study.plates[0]) if one else step.folder, out)
         shutil.rmtree(draft)
-    cells = sum(record.n_cells for record in records if record.status == "done")
+    cells = sum(record.n_cells for record in written)
     return ExportSummary("ome-zarr", out, len(records), failed, cells, time.monotonic() - started)
 
 
@@ -118,25 +118,43 @@ def _go_on_or_start_anew(draft: Path, study: Study, step: WriteField) -> None:
     write_json(note, wanted)
 
 
-def _is_done(ledger: Ledger, study: Study, step: WriteField, key: FieldKey) -> bool:
-    record = ledger.done().get(key) if key in ledger.records else None
-    if record is None or not field_folder(step.folder, key).is_dir():
-        return False
-    return record.checksum == masks_checksum(study, step.segmentations, key)
+def _fields_to_write(ledger: Ledger, study: Study, step: WriteField) -> list[FieldKey]:
+    """List the fields that an earlier run did not write, or whose masks changed since."""
+    done = ledger.done()
+    return [
+        key
+        for key in study.fields
+        if key not in done
+        or not field_folder(step.folder, key).is_dir()
+        or done[key].checksum != masks_checksum(study, step.segmentations, key)
+    ]
 
 
 def _write_plates(folder: Path, done: Sequence[FieldKey], version: NgffVersion) -> None:
-    """Write the metadata of plates, rows and wells: what is listed there is there."""
+    """Write the metadata of plates, rows and wells: what is listed there is there, and nothing else."""
     plates: dict[str, dict[str, list[int]]] = {}
     for key in done:
         plates.setdefault(key.plate, {}).setdefault(key.well, []).append(key.field)
+    _keep_only(folder, {plate_folder(name) for name in plates})
     for name, wells in plates.items():
         root = folder / plate_folder(name)
+        paths = {well_path(one): sorted(fields) for one, fields in wells.items()}
+        rows = {path.split("/")[0] for path in paths}
+        _keep_only(root, rows)
         write_group(root, plate(version, name, wells), version)
-        for row in {well_path(one).split("/")[0] for one in wells}:
+        for row in rows:
+            _keep_only(root / row, {path.split("/")[1] for path in paths if path.startswith(f"{row}/")})
             write_group(root / row, {}, version)
-        for one, fields in wells.items():
-            write_group(root / well_path(one), well(version, sorted(fields)), version)
+        for path, fields in paths.items():
+            _keep_only(root / path, {str(field) for field in fields})
+            write_group(root / path, well(version, fields), version)
+
+
+def _keep_only(folder: Path, names: set[str]) -> None:
+    """Remove what fields left that could not be written after all."""
+    for path in folder.iterdir():
+        if path.name not in names and path.is_dir():
+            shutil.rmtree(path)
 
 
 def _shown_channels(study: Study) -> tuple[ShownChannel, ...]:

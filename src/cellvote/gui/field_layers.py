@@ -22,8 +22,9 @@ from cellvote.gui.layer_data import (
     mask_features,
     masks_options,
     overlay_options,
+    source_labels_options,
+    source_labels_role,
 )
-from cellvote.gui.overlay import Overlay
 from cellvote.gui.state import ContrastLimits, State
 from cellvote.plates.pixels import Pixels
 from cellvote.study import Study
@@ -46,6 +47,8 @@ class FieldLayers:
         self._state = state
         self._setting_contrast = False
         self._visible_before: dict[str, bool] = {}
+        self._arranged: tuple[str, tuple[str, ...]] | None = None
+        self._extent = (1, 1)
 
     @property
     def viewer(self) -> ViewerModel | None:
@@ -56,21 +59,31 @@ class FieldLayers:
         """Every layer that CellVote put there."""
         return [layer for layer in self.viewer.layers if mark_of(layer)] if self.viewer is not None else []
 
+    def of_field(self) -> list[Layer]:
+        """The layers of the field, or the well, that is shown."""
+        return [layer for layer in self.ours() if _is_of_field(mark_of(layer).get("role", ""))]
+
     def layer(self, role: str) -> Layer | None:
         """Find the layer with a role."""
         return next((layer for layer in self.ours() if mark_of(layer).get("role") == role), None)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width of what is shown, in pixels of the images."""
+        return self._extent
 
     def adopt(self, study: Study) -> None:
         """Go on with the layers of this study that are there, and take out those of another."""
         viewer = self.viewer
         if viewer is None:
             return
+        self._arranged = None
         for layer in self.ours():
             mark = mark_of(layer)
             if mark.get("study") != str(study.path):
                 viewer.layers.remove(layer)
             elif isinstance(layer, Image):
-                self._follow_contrast(layer, str(mark["role"]).removeprefix("channel:"))
+                self.follow_contrast(layer, str(mark["role"]).partition(":")[2])
 
     def show(self, content: FieldContent) -> None:
         """Show a field; where it cannot be read, nothing, rather than the field before."""
@@ -78,38 +91,73 @@ class FieldLayers:
         if viewer is None or study is None:
             return
         if content.image is None:
-            for layer in self.ours():
-                self._blank(layer, layer.data.shape)
+            for layer in self.of_field():
+                self._blank(layer, layer.data.shape[-2:])
             return
-        fresh = not self.ours()
+        fresh = not self.of_field()
         self._end_preview()
+        shape = content.shape
+        self._extent = (shape[0] * content.step, shape[1] * content.step)
         for channel, plane in zip(study.channels, content.image, strict=True):
-            self._show_channel(viewer, study, channel, plane)
-        self._show_masks(viewer, study, content.masks, content.overlay, content.image.shape[1:])
-        self._show_overlay(viewer, study, content.overlay, content.image.shape[1:])
-        if fresh:
-            viewer.reset_view()
+            self._show_channel(viewer, study, channel, plane, content)
+        self._show_masks(viewer, study, content)
+        self._show_overlay(viewer, study, content)
+        self._show_source_labels(viewer, study, content)
+        arranged = (content.scope, content.axes)
+        if arranged != self._arranged:
+            self._start_sliders(viewer, content)
+        if fresh or (self._arranged is not None and self._arranged[0] != content.scope):
+            viewer.reset_view(layers=self.of_field())
+        self._arranged = arranged
 
-    @staticmethod
-    def _blank(layer: Layer, shape: tuple[int, ...]) -> None:
+    def _blank(self, layer: Layer, shape: tuple[int, ...]) -> None:
         if isinstance(layer, Labels):
             layer.features = {}
-        layer.data = np.zeros(shape, layer.data.dtype)
+        self._set(layer, np.zeros(shape, layer.data.dtype))
+
+    def _set(self, layer: Layer, data: Any, step: int = 1, axes: tuple[str, ...] = ()) -> None:
+        """Put other pixels into a layer; napari need not look at all layers anew where their size is the same."""
+        viewer = self.viewer
+        if data.shape == layer.data.shape and layer.scale[-1] == step and viewer is not None:
+            with layer.events.data.blocker(viewer._on_layers_change):  # noqa: SLF001 (a fifth of the time of a click)
+                layer.data = data
+            return
+        layer.data = data
+        layer.scale = (1,) * len(axes) + (step, step)
+        if axes:
+            layer.axis_labels = (*axes, "y", "x")
+
+    @staticmethod
+    def _start_sliders(viewer: ViewerModel, content: FieldContent) -> None:
+        """Put the sliders of a stack where one sees most: the middle of z, the first timepoint."""
+        image = next(one for one in content.image or () if one is not None)
+        for number, axis in enumerate(content.axes):
+            n = image.shape[number]
+            viewer.dims.set_current_step(number - image.ndim + viewer.dims.ndim, (n - 1) // 2 if axis == "z" else 0)
 
     # Channels
 
-    def _show_channel(self, viewer: ViewerModel, study: Study, channel: str, plane: Pixels) -> None:
+    def _show_channel(
+        self, viewer: ViewerModel, study: Study, channel: str, plane: Any | None, content: FieldContent
+    ) -> None:
         layer = self.layer(channel_role(channel))
-        if layer is not None:
-            layer.data = plane
+        if plane is None:
+            if layer is not None:
+                self._blank(layer, content.shape)
             return
-        lows_highs = self._state.contrast.get(channel) or limits([thinned(plane[None])[0]])
+        if layer is not None:
+            self._set(layer, plane, content.step, content.axes)
+            return
+        lows_highs = self._state.contrast.get(channel) or limits([thinned(_one_plane(plane)[None])[0]])
         layer = Image(plane, **channel_options(study, channel, lows_highs))
+        layer.scale = (1,) * len(content.axes) + (content.step, content.step)
+        if content.axes:
+            layer.axis_labels = (*content.axes, "y", "x")
         layer.contrast_limits_range = contrast_range(lows_highs)
         viewer.layers.insert(min(study.channels.index(channel), len(viewer.layers)), layer)
-        self._follow_contrast(layer, channel)
+        self.follow_contrast(layer, channel)
 
-    def _follow_contrast(self, layer: Image, channel: str) -> None:
+    def follow_contrast(self, layer: Image, channel: str) -> None:
         """Keep the contrast limits that a person sets, for every well to come."""
         me = weakref.ref(self)
 
@@ -124,43 +172,53 @@ class FieldLayers:
         if not self._setting_contrast:
             self._state.contrast[channel] = (float(chosen[0]), float(chosen[1]))
 
-    def set_contrast(self, contrast: dict[str, ContrastLimits]) -> None:
-        """Show every channel with these limits, except where a person has set others already."""
-        self._setting_contrast = True
+    def set_contrast(self, contrast: dict[str, ContrastLimits], *, reset: bool = False) -> None:
+        """Show every channel with these limits, except where a person has set others already.
+
+        Parameters
+        ----------
+        reset
+            Forget what a person has set.
+        """
+        if reset:
+            self._state.contrast.clear()
         for channel, lows_highs in contrast.items():
-            layer = self.layer(channel_role(channel))
-            if channel not in self._state.contrast and isinstance(layer, Image):
-                layer.contrast_limits_range = contrast_range(lows_highs)
-                layer.contrast_limits = lows_highs
+            if channel not in self._state.contrast:
+                for role in (channel_role(channel), f"overview:{channel}"):
+                    layer = self.layer(role)
+                    if isinstance(layer, Image):
+                        self.set_limits(layer, lows_highs)
             self._state.contrast.setdefault(channel, lows_highs)
+
+    def set_limits(self, layer: Image, lows_highs: ContrastLimits) -> None:
+        """Set the limits of a layer, not as a person does."""
+        if not isinstance(layer, Image) or tuple(layer.contrast_limits) == lows_highs:
+            return
+        self._setting_contrast = True
+        layer.contrast_limits_range = contrast_range(lows_highs)
+        layer.contrast_limits = lows_highs
         self._setting_contrast = False
 
     # Cells
 
-    def _show_masks(
-        self,
-        viewer: ViewerModel,
-        study: Study,
-        masks: LabelImage | None,
-        overlay: Overlay | None,
-        shape: tuple[int, ...],
-    ) -> None:
-        layer = self.layer(MASKS)
+    def _show_masks(self, viewer: ViewerModel, study: Study, content: FieldContent) -> None:
+        layer, masks, overlay = self.layer(MASKS), content.masks, content.overlay
         if masks is None:
             if layer is not None:
-                self._blank(layer, shape)
+                self._blank(layer, content.shape)
             return
         if layer is None:
             layer = viewer.add_layer(Labels(mask_data(masks), **masks_options(study, overlay)))
         else:
-            _replace(layer, mask_data(masks), mask_features(overlay) if overlay is not None else {})
+            known = overlay is not None and content.scope == "field"
+            self._replace(layer, mask_data(masks), mask_features(overlay) if overlay and known else {}, content.step)
         layer.editable = False  # the study's masks change by segmenting again, not by painting
 
-    def _show_overlay(self, viewer: ViewerModel, study: Study, overlay: Overlay | None, shape: tuple[int, ...]) -> None:
-        layer = self.layer(PREDICTIONS)
+    def _show_overlay(self, viewer: ViewerModel, study: Study, content: FieldContent) -> None:
+        layer, overlay = self.layer(PREDICTIONS), content.overlay
         if overlay is None:
             if layer is not None:
-                self._blank(layer, shape)
+                self._blank(layer, content.shape)
             return
         if layer is None:
             layer = viewer.add_layer(Labels(overlay.values, **overlay_options(study, overlay)))
@@ -171,16 +229,38 @@ class FieldLayers:
         else:
             if len(layer.colormap.colors) != len(overlay.classes) + 1:
                 layer.colormap = class_colormap(len(overlay.classes))
-            _replace(layer, overlay.values, overlay.features)
+            self._replace(layer, overlay.values, overlay.features, content.step)
         layer.editable = False
+
+    def _show_source_labels(self, viewer: ViewerModel, study: Study, content: FieldContent) -> None:
+        """Show label images that came with the images; hidden at first where the study has masks of its own."""
+        for name, labels in content.source_labels.items():
+            layer = self.layer(source_labels_role(name))
+            if layer is None:
+                options = source_labels_options(study, name, visible=content.masks is None)
+                layer = viewer.add_layer(Labels(mask_data(labels), **options))
+                layer.editable = False
+            else:
+                self._set(layer, mask_data(labels), content.step)
+        for layer in self.of_field():
+            role = mark_of(layer)["role"]
+            if role.startswith(source_labels_role("")) and role.partition(":")[2] not in content.source_labels:
+                self._blank(layer, content.shape)
+
+    def _replace(self, layer: Labels, data: npt.NDArray[Any], features: Any, step: int) -> None:
+        """Put other cells into a layer; between the two steps no cell has another one's features."""
+        layer.features = {}
+        self._set(layer, data, step)
+        layer.features = features
 
     def show_preview(self, masks: LabelImage) -> None:
         """Show masks that were tried on this field, in place of the study's, until another field is shown."""
         viewer, study = self.viewer, self._state.study
-        if viewer is None or study is None:
+        if viewer is None or study is None or self._state.key is None:
             return
         self._end_preview()
-        self._show_masks(viewer, study, masks, None, masks.shape)
+        pixels = np.zeros(masks.shape, np.uint8)
+        self._show_masks(viewer, study, FieldContent(self._state.key, (pixels,), masks))
         for role, visible in ((MASKS, True), (PREDICTIONS, False)):
             layer = self.layer(role)
             if layer is not None:
@@ -195,8 +275,10 @@ class FieldLayers:
         self._visible_before = {}
 
 
-def _replace(layer: Labels, data: npt.NDArray[Any], features: Any) -> None:
-    """Put other cells into a layer; between the two steps no cell has another one's features."""
-    layer.features = {}
-    layer.data = data
-    layer.features = features
+def _is_of_field(role: str) -> bool:
+    return role.startswith(("channel:", source_labels_role(""))) or role in {MASKS, PREDICTIONS}
+
+
+def _one_plane(image: Any) -> Pixels:
+    """Take one plane of what may be a lazy stack."""
+    return np.asarray(image[tuple((n - 1) // 2 for n in image.shape[:-2])])

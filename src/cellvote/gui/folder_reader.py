@@ -10,6 +10,8 @@ from qtpy.QtCore import QProcess, QProcessEnvironment
 _ENDING: Final[set[QProcess]] = set()
 """Processes that were told to end; kept until they have."""
 
+_PATIENCE_MS: Final = 200
+
 
 class FolderReader:
     """Reads folders by `folder_summary`.
@@ -65,9 +67,10 @@ class FolderReader:
         process.readyReadStandardOutput.disconnect()
         process.finished.disconnect()
         if process.state() != QProcess.ProcessState.NotRunning:
-            _ENDING.add(process)
-            process.finished.connect(lambda *_: _ENDING.discard(process))
             process.kill()
+            if not process.waitForFinished(_PATIENCE_MS):  # it waits for a disk
+                _ENDING.add(process)
+                process.finished.connect(lambda *_: _ENDING.discard(process))
 
     def _on_output_ready(self) -> None:
         if self._process is None:

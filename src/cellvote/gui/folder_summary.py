@@ -19,7 +19,7 @@ from cellvote.plates.layouts import read_plate
 from cellvote.plates.plate_map import CONTROL_TYPE, join_plate_map, read_maps
 from cellvote.plates.plate_maps.columns import content_columns
 
-_N_EXAMPLES: Final = 4
+_N_EXAMPLES: Final = 3
 _N_NAMED: Final = 500
 
 

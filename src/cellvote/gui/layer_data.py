@@ -25,6 +25,11 @@ def channel_role(channel: str) -> str:
     return f"channel:{channel}"
 
 
+def source_labels_role(name: str) -> str:
+    """Name the role of the layer of a label image that came with the images."""
+    return f"labels:{name}"
+
+
 def mark_of(layer: Layer) -> dict[str, Any]:
     """Read a layer's mark; empty for a layer that is not ours."""
     mark = layer.metadata.get(MARK, {})
@@ -50,6 +55,16 @@ def masks_options(study: Study, overlay: Overlay | None) -> dict[str, Any]:
     """Say how the masks' layer is made: hidden where the cells are coloured by class."""
     options = {"name": "Masks", "opacity": 0.35, "visible": overlay is None, "metadata": _mark(MASKS, study)}
     return options | {"features": mask_features(overlay)} if overlay is not None else options
+
+
+def source_labels_options(study: Study, name: str, *, visible: bool) -> dict[str, Any]:
+    """Say how the layer of a label image that came with the images is made."""
+    return {
+        "name": f"{name} (from the source)",
+        "opacity": 0.35,
+        "visible": visible,
+        "metadata": _mark(source_labels_role(name), study),
+    }
 
 
 def overlay_options(study: Study, overlay: Overlay) -> dict[str, Any]:

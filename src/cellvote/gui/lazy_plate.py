@@ -1,7 +1,9 @@
-"""A plate folder as lazy stacks, one per channel: a slider walks through the wells, pixels are read as they come."""
+"""A plate folder as lazy stacks, one per channel: sliders for wells, fields, time and z; pixels are read as they come."""
 
 import contextlib
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import product
 from typing import Any, Final
 
 import dask.array as da
@@ -12,8 +14,9 @@ from cellvote.gui.colours import channel_colours
 from cellvote.gui.contrast import spread, thinned
 from cellvote.gui.vote_text import field_name
 from cellvote.plates.acquisition import FIELD, Acquisition, FieldKey
-from cellvote.plates.fields import read_field
+from cellvote.plates.fields import FieldReading
 from cellvote.plates.pixels import Pixels
+from cellvote.plates.stacks import FieldStack, timepoints, z_planes
 
 _YX: Final = ("y", "x")
 _N_SAMPLE: Final = 4
@@ -23,7 +26,7 @@ class LazyPlate:
     """The images of an acquisition, arranged by well and field.
 
     Where every well has the same fields there is one axis for wells and one for fields, else a single axis of
-    images.
+    images; then one for timepoints and one for z-planes, where there are several.
 
     Parameters
     ----------
@@ -59,7 +62,32 @@ class LazyPlate:
     def axes(self) -> tuple[str, ...]:
         """Names of the axes."""
         one = "well" if len(self.grid) == len(self.acquisition.wells) else "image"
-        return (one, "field", *_YX) if self.grid.ndim == 2 else (one, *_YX)
+        fields = (one, "field") if self.grid.ndim == 2 else (one,)
+        return (*fields, *self._values, *_YX)
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[int, ...]]:
+        """The timepoints and z-planes, where there are several."""
+        planes = self.acquisition.planes
+        both = {"time": timepoints(planes), "z": z_planes(planes)}
+        return {axis: values for axis, values in both.items() if values}
+
+    def name_of(self, at: Sequence[int]) -> str:
+        """Name what the sliders are at: ``B07 field 1 · z 3``, and the channels that were not imaged there."""
+        place = tuple(at[self.grid.ndim :])
+        name = str(self.names[tuple(at[: self.grid.ndim])])
+        if not place:
+            return name
+        stack = self._stack(self.grid[tuple(at[: self.grid.ndim])])
+        lacking = stack.lacks(place)
+        missing = f" · not imaged here: {', '.join(lacking)}" if lacking else ""
+        return f"{name} · {stack.name(place)}{missing}"
+
+    def _stack(self, key: FieldKey) -> FieldStack:
+        values = self._values
+        of = self.acquisition
+        z, times = values.get("z", ()), values.get("time", ())
+        return FieldStack(of.source, self._planes[key], of.channels, key, FieldReading(), z=z, timepoints=times)
 
     @property
     def channel_colours(self) -> list[tuple[str, str]]:
@@ -72,18 +100,25 @@ class LazyPlate:
         groups = self.acquisition.planes.groupby(FIELD, sort=False)
         return {key: rows for key, rows in groups}  # noqa: C416 (a FieldKey equals the plain tuple)
 
-    def read(self, key: FieldKey, channel: str) -> Pixels:
+    def read(self, key: FieldKey, channel: str, at: Sequence[int] | None = None) -> Pixels:
         """Read one channel of one field as YX.
+
+        Parameters
+        ----------
+        at
+            Which timepoint and z-plane, counted from 0 along these axes; the first that is there where not given.
 
         Raises
         ------
         ImageReadError
             Where a file is missing or damaged.
         """
-        planes = self._planes[key]
         index = self.acquisition.channels.index(channel)
-        of_channel = planes[planes["channel"] == index].assign(channel=0)
-        return read_field(self.acquisition.source, of_channel, [channel], key)[0]
+        stack = self._stack(key)
+        if at is None:
+            places = product(*(range(n) for n in stack.shape))
+            at = next((place for place in places if channel not in stack.lacks(place)), (0,) * len(stack.shape))
+        return stack.read(index, at)
 
     def sample(self, channel: str) -> list[Pixels]:
         """Read a channel of a few images spread over the plate, thinned, to know how bright it is.
@@ -113,7 +148,8 @@ class LazyPlate:
             Where the first image cannot be read.
         """
         first = self._first(channel)
-        chunks = (*((1,) * n for n in self.grid.shape), *((n,) for n in first.shape))
+        shape = (*self.grid.shape, *(len(values) for values in self._values.values()))
+        chunks = (*((1,) * n for n in shape), *((n,) for n in first.shape))
         return da.map_blocks(  # type: ignore[no-untyped-call]
             self._read_block,
             chunks=tuple(chunks),
@@ -124,11 +160,15 @@ class LazyPlate:
         )
 
     def _read_block(self, *, channel: str, shape: tuple[int, int], block_id: tuple[int, ...]) -> Pixels:
-        key = self.grid[block_id[:-2]]
-        plane = self.read(key, channel)
+        n = self.grid.ndim
+        key, at = self.grid[block_id[:n]], block_id[n:-2]
+        if at and channel in self._stack(key).lacks(at):
+            plane: Pixels = np.zeros(shape, self._first(channel).dtype)  # the canvas says that it was not imaged
+        else:
+            plane = self.read(key, channel, at)
         if plane.shape != shape:
             raise ImageReadError(
                 f"{key} channel {channel}: it has {plane.shape[0]} × {plane.shape[1]} px, the first image "
                 f"{shape[0]} × {shape[1]} px. Make a study of the folder to see each field in its own size."
             )
-        return plane[(None,) * self.grid.ndim]
+        return plane[(None,) * (len(block_id) - 2)]

@@ -1,9 +1,9 @@
 """Asks for one path, or several: a line each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from cellvote.gui.docks.dock import row
 
@@ -31,7 +31,7 @@ class PathList(QWidget):
 
     changed = Signal()
 
-    def __init__(self, placeholder: str, more: str, asks: dict[str, Ask], parent: QWidget | None = None) -> None:
+    def __init__(self, placeholder: str, more: str, asks: Mapping[str, Ask], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._ask = next(iter(asks.values()))
         self._lines: list[tuple[QLineEdit, QWidget]] = []
@@ -41,18 +41,28 @@ class PathList(QWidget):
         self.first = QLineEdit()
         self.first.setPlaceholderText(placeholder)
         self.first.textChanged.connect(self._on_changed)
-        buttons = []
-        for words, ask in asks.items():
-            button = QPushButton(words)
-            button.clicked.connect(lambda _checked=False, ask=ask: self._on_browse(ask))
-            buttons.append(button)
-        self._column.addWidget(row(self.first, *buttons))
+        self._column.addWidget(row(self.first, self._browse_button(asks)))
         self.more_button = QPushButton(f"+ {more}")
         self.more_button.setFlat(True)
         self.more_button.setStyleSheet("text-align: left; color: #7ab8ff; border: none; background: none;")
         self.more_button.clicked.connect(self._on_more_clicked)
         self.more_button.hide()
         self._column.addWidget(self.more_button)
+
+    def _browse_button(self, asks: Mapping[str, Ask]) -> QToolButton:
+        """Make the button that asks with a dialog; where there are several, it asks which."""
+        button = QToolButton()
+        button.setText("…")
+        button.setToolTip(" or ".join(asks))
+        if len(asks) == 1:
+            button.clicked.connect(lambda: self._on_browse(self._ask))
+            return button
+        menu = QMenu(button)
+        for words, ask in asks.items():
+            menu.addAction(words).triggered.connect(lambda _checked=False, ask=ask: self._on_browse(ask))
+        button.setMenu(menu)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        return button
 
     def paths(self) -> list[str]:
         """Every path that was given, each once."""

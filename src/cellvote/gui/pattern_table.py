@@ -181,7 +181,7 @@ class NameTable(QAbstractTableModel):
 class NameDelegate(QStyledItemDelegate):
     """Paints a name with its matched parts in colour."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Paint one name."""
         plain = QStyleOptionViewItem(option)
         self.initStyleOption(plain, index)
@@ -195,7 +195,7 @@ class NameDelegate(QStyledItemDelegate):
         paint_name(painter, QRectF(plain.rect).adjusted(4, 1, -2, -1), text, index.data(_SPANS) or {}, ink)
         painter.restore()
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 (Qt's name)
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802 (Qt's name)
         """As wide as the name."""
         del option
         metrics = QFontMetricsF(name_font())

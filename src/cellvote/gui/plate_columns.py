@@ -222,11 +222,12 @@ def _of_counts(facts: PlateFacts, by: str) -> PlateColumn:
     tried = {well: facts.segmented.get(well, 0) for well in {*facts.segmented, *failed}}
     if by == FAILED_FIELDS:
         counts = {well: float(failed.get(well, 0)) for well in tried}
-        most = max(facts.n_fields.values(), default=1)
+        most = max(1, *failed.values()) if failed else 1
         return PlateColumn(by, "Failed fields", "", counts, low=0, high=most, write=_count, no_value="not segmented")
     shares = {well: _share_failed(facts, well, failed.get(well, 0)) for well in tried}
+    highest = max(0.1, *shares.values()) if shares else 1.0
     return PlateColumn(
-        by, "Share of fields that failed", "", shares, low=0, high=1, write=percent, no_value="not segmented"
+        by, "Share of fields that failed", "", shares, low=0, high=highest, write=percent, no_value="not segmented"
     )
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cellvote.errors import CancelledError, CellVoteError, ImageReadError
 from cellvote.plates.acquisition import FieldKey
@@ -15,6 +15,11 @@ from cellvote.plates.pixels import Pixels
 from cellvote.study import Study
 
 Channels = list[Pixels | ImageReadError]
+
+
+class _Warm(Protocol):
+    def warm(self, outdated: Callable[[], bool]) -> None: ...
+
 
 BUDGET_BYTES: Final = 256 * 2**20
 
@@ -94,6 +99,12 @@ class ReadAhead:
         self._turn += 1
         turn = self._turn
         _one_thread().submit(self._read_all, study, keys, lambda: turn != self._turn)
+
+    def warm(self, stack: _Warm) -> None:
+        """Read the planes of a stack ahead of its sliders."""
+        self._turn += 1
+        turn = self._turn
+        _one_thread().submit(stack.warm, lambda: turn != self._turn)
 
     def stop(self) -> None:
         """Leave the disk and the cores to what is wanted now."""

@@ -69,6 +69,8 @@ def study_layers(study: Study) -> list[LayerData]:
     layers: list[LayerData] = []
     if content.image is not None:
         for channel, plane in zip(study.channels, content.image, strict=True):
+            if plane is None:
+                continue
             chosen = limits([thinned(plane[None])[0]])
             layers.append((plane, channel_options(study, channel, chosen), "image"))
     if content.masks is not None:
@@ -98,7 +100,7 @@ def read_plate_folder(path: str | Sequence[str]) -> list[LayerData]:
     from cellvote.plates.layouts import read_plate
 
     plate = LazyPlate(read_plate(_single(path) or ""))
-    mark = {"role": "plate", "images": str(_single(path)), "names": plate.names}
+    mark = {"role": "plate", "images": str(_single(path)), "names": plate.names, "name_of": plate.name_of}
     layers: list[LayerData] = []
     for channel, colour in plate.channel_colours:
         data = plate.stack(channel)

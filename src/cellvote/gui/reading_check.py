@@ -1,10 +1,11 @@
 """What was found in folders of images, and questions about what is doubtful, to be answered before a study is made."""
 
+import re
 from html import escape
 from typing import Any, Final
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.gui.docks.dock import text_label
 
@@ -22,6 +23,12 @@ def in_the_window(text: str) -> str:
     for there, here in _FOR_THE_TERMINAL:
         text = text.replace(there, here)
     return text
+
+
+def breakable(text: str) -> str:
+    """Write a text as HTML whose long words may be broken where there is little room."""
+    pieces = re.split(r"(?<=[/_.\-])|(?<=\w{12})", text)
+    return "\u200b".join(map(escape, pieces))
 
 
 class Question(QFrame):
@@ -46,17 +53,18 @@ class Question(QFrame):
         self.setStyleSheet(f"#question {{ border: 1px solid {_NOTE}; border-radius: 4px; }}")
         layout = QVBoxLayout(self)
         layout.setSpacing(4)
-        self.words = text_label(f"<b>Is this right?</b> {escape(in_the_window(str(doubt['question'])))}")
+        self.words = text_label(f"<b>Is this right?</b> {breakable(in_the_window(str(doubt['question'])))}")
         layout.addWidget(self.words)
-        self.examples = text_label("<br>".join(escape(str(one)) for one in doubt.get("examples", [])), quiet=True)
+        self.examples = text_label("<br>".join(breakable(str(one)) for one in doubt.get("examples", [])), quiet=True)
         self.examples.setVisible(bool(doubt.get("examples")))
         layout.addWidget(self.examples)
         self.right_button = QPushButton("This is right")
         self.right_button.setCheckable(True)
         self.right_button.toggled.connect(self._on_confirmed)
-        self.layout_button = QPushButton("Another layout")
+        self.layout_button = QPushButton("Other layout")
         self.layout_button.clicked.connect(self.layoutWanted)
-        self.pattern_button = QPushButton("Write a pattern")
+        self.pattern_button = QPushButton("Pattern …")
+        self.pattern_button.setToolTip("Say yourself what the parts of the names mean")
         self.pattern_button.clicked.connect(self.patternWanted)
         answers = QHBoxLayout()
         for button in (self.right_button, self.layout_button, self.pattern_button):
@@ -96,13 +104,12 @@ class ReadingCheck(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.facts = text_label("")
-        self.examples = QLabel()
-        self.examples.setStyleSheet("color: #9aa1ab;")
+        self.examples = text_label("", quiet=True)
         self.problems = text_label("")
         self.problems.setStyleSheet(f"color: {_NOTE};")
         self.error = text_label("")
         self.error.setStyleSheet(f"color: {_BAD};")
-        self.error_pattern_button = QPushButton("Show me the names, and let me say what they mean …")
+        self.error_pattern_button = QPushButton("Say what the names mean …")
         self.error_pattern_button.clicked.connect(self.patternWanted)
         self.stop_button = QPushButton("Stop reading")
         self.stop_button.clicked.connect(self.stopClicked)
@@ -138,17 +145,19 @@ class ReadingCheck(QWidget):
         """Show what `folder_summary` found, or why it could not be read."""
         self.clear()
         if "error" in summary:
-            self.error.setText(in_the_window(str(summary["error"])))
+            self.error.setText(breakable(in_the_window(str(summary["error"]))))
             self.error.show()
             self.error_pattern_button.show()
             return
         self.facts.setText(facts_table(summary))
         self.facts.show()
-        lines = [f"{escape(_end(one['file']))}<br>&nbsp;&nbsp;→ {escape(one['read'])}" for one in summary["examples"]]
+        lines = [
+            f"{breakable(_end(one['file']))}<br>&nbsp;&nbsp;→ {breakable(one['read'])}" for one in summary["examples"]
+        ]
         self.examples.setText("<br>".join(lines))
         self.examples.setToolTip("\n".join(one["file"] for one in summary["examples"]))
-        self.examples.setVisible(bool(lines))
-        self.problems.setText("<br>".join(f"⚠ {escape(one)}" for one in summary["problems"]))
+        self.examples.setVisible(bool(lines) and not summary["doubts"])  # doubts bring their own
+        self.problems.setText("<br>".join(f"⚠ {breakable(one)}" for one in summary["problems"]))
         self.problems.setVisible(bool(summary["problems"]))
         for doubt in summary["doubts"]:
             self._ask(doubt)
@@ -164,6 +173,10 @@ class ReadingCheck(QWidget):
     def unanswered(self) -> int:
         """How many questions wait for an answer."""
         return sum(not question.confirmed for question in self.questions)
+
+
+def _example(file: str, read: str) -> str:
+    return f"{breakable(_end(file))}<br>&nbsp;&nbsp;→ {breakable(read)}"
 
 
 def _end(path: str, length: int = 52) -> str:
@@ -185,7 +198,7 @@ def facts_table(summary: dict[str, Any]) -> str:
         "Pixel size": f"{summary['pixel_size_um']:.4g} µm" if summary["pixel_size_um"] else "not known",
     }
     cells = (
-        f"<tr><td style='color:#9aa1ab; padding-right:10px;'>{name}</td><td>{escape(words)}</td></tr>"
+        f"<tr><td style='color:#9aa1ab; padding-right:10px;'>{name}</td><td>{breakable(words)}</td></tr>"
         for name, words in rows.items()
         if words
     )
@@ -213,14 +226,13 @@ def map_words(found: dict[str, Any] | None) -> str:
     if found is None:
         return ""
     if "error" in found:
-        return f"<span style='color:{_BAD}'>{escape(str(found['error']))}</span>"
+        return f"<span style='color:{_BAD}'>{breakable(str(found['error']))}</span>"
     parts = [f"says something of {found['wells']:,} of {found['imaged']:,} imaged wells"]
     controls = [f"{n:,} {name}" for name, n in found["controls"].items() if n]
     parts += [f"controls: {', '.join(controls)}"] if controls else []
     columns = found["columns"]
-    named = ", ".join(columns[:_MOST_NAMES]) + (
-        f" and {len(columns) - _MOST_NAMES} more" * (len(columns) > _MOST_NAMES)
-    )
-    text = escape(" · ".join(parts)) + (f"<br>columns: {escape(named)}" if columns else "")
-    notes = "".join(f"<br><span style='color:{_NOTE}'>⚠ {escape(one)}</span>" for one in found["problems"])
+    more = f" and {len(columns) - _MOST_NAMES} more" if len(columns) > _MOST_NAMES else ""
+    named = ", ".join(columns[:_MOST_NAMES]) + more
+    text = escape(" · ".join(parts)) + (f"<br>columns: {breakable(named)}" if columns else "")
+    notes = "".join(f"<br><span style='color:{_NOTE}'>⚠ {breakable(one)}</span>" for one in found["problems"])
     return text + notes

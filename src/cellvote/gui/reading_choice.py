@@ -10,7 +10,7 @@ from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
 from cellvote.plates.fields import Combine, CombinedChannel
 
 _HOW: Final = {"median": "the median", "mean": "the mean", "max": "the maximum", "min": "the minimum"}
-_PER_ROW: Final = 3
+_PER_ROW: Final = 2
 
 
 class CombinedChannelForm(QWidget):

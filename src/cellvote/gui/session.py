@@ -11,19 +11,24 @@ from napari.components import ViewerModel
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
-from cellvote.errors import CellVoteError
+from cellvote.errors import CancelledError, CellVoteError
 from cellvote.gui.background import Background
 from cellvote.gui.canvas_text import CanvasText
 from cellvote.gui.colours import class_colours
-from cellvote.gui.contrast import contrast_of_study
+from cellvote.gui.contrast import contrast_of_study, kept_contrast
 from cellvote.gui.facts import PlateFacts, read_facts, with_counts
-from cellvote.gui.field_content import FieldContent, read_content
+from cellvote.gui.field_content import FieldContent, read_content, with_cells
 from cellvote.gui.field_layers import FieldLayers
 from cellvote.gui.layer_data import mark_of
+from cellvote.gui.lazy_stack import LazyStack, stack_content, stack_of
+from cellvote.gui.look import Look
+from cellvote.gui.overview_view import OverviewView
+from cellvote.gui.read_ahead import FieldCache, ReadAhead, channel_threads
 from cellvote.gui.state import ContrastLimits, State
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, StepRunner
-from cellvote.gui.vote_text import field_name, field_text
+from cellvote.gui.vote_text import field_name
+from cellvote.gui.well_view import neighbours, read_well, shown_text
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
 from cellvote.study import Study
@@ -45,6 +50,12 @@ class Session:
         self.layers = FieldLayers(viewer, self.state)
         self.text = CanvasText(viewer)
         self.runner = StepRunner(self.state)
+        self.look = Look()
+        self.overview = OverviewView(self.state, self.look, self.layers, self.text)
+        self._cache = FieldCache()
+        self._ahead = ReadAhead(self._cache)
+        self._stack: LazyStack | None = None
+        self._asked = 0
         self._content: FieldContent | None = None
         self._counted_at = 0.0
         self._n_docks = 0
@@ -58,6 +69,9 @@ class Session:
         events.segmentation.connect(self._read_facts)
         events.model.connect(self._read_facts)
         events.revision.connect(self._on_results_written)
+        self.look.events.scope.connect(self._on_scope_changed)
+        self.look.events.by_z.connect(self._on_axes_changed)
+        self.look.events.by_time.connect(self._on_axes_changed)
         self.runner.progressed.connect(self._on_step_progressed)
         self.runner.finished.connect(self._on_step_finished)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -67,7 +81,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether everything that was asked for is read and shown."""
-        return not any(one.busy for one in (self._opening, self._facts, self._field, self._contrast))
+        return not any(one.busy for one in (self._opening, self._facts, self._field, self._contrast, self.overview))
 
     @property
     def content(self) -> FieldContent | None:
@@ -89,15 +103,18 @@ class Session:
             self.open_study(path)
 
     def _name_what_is_shown(self) -> None:
-        """Write on the canvas which field of a plate folder the sliders are at; it is no study yet."""
+        """Write on the canvas where the sliders are: in a plate folder that is no study yet, or in a stack."""
         viewer = self.layers.viewer
-        if viewer is None or self.state.study is not None:
+        if viewer is None:
             return
-        layer = next((layer for layer in self.layers.ours() if "names" in mark_of(layer)), None)
+        if self.state.study is not None:
+            if self._content is not None and self._content.axes and self.look.scope == "field":
+                self._show_text(self._content)
+            return
+        layer = next((layer for layer in self.layers.ours() if "name_of" in mark_of(layer)), None)
         if layer is not None:
-            names = mark_of(layer)["names"]
-            at = viewer.dims.current_step[-layer.ndim :][: names.ndim]
-            self.text.show(str(names[tuple(at)]))
+            at = viewer.dims.current_step[-layer.ndim : -2]
+            self.text.show(str(mark_of(layer)["name_of"](at)))
 
     def _on_study_opened(self, opened: tuple[Study, FieldKey | None] | CellVoteError) -> None:
         if isinstance(opened, CellVoteError):
@@ -107,14 +124,24 @@ class Session:
 
     def _on_study_changed(self, study: Study) -> None:
         self._content = None
+        self._stack = None
+        self._ahead.stop()
+        self._cache.clear()
+        self.overview.close()
+        self.look.scope = "field"
         self.layers.adopt(study)
         self.text.clear()
         self._read_facts()
         self._contrast.ask(partial(_contrast, study))
 
-    def _on_contrast_read(self, read: tuple[Study, dict[str, ContrastLimits]] | CellVoteError) -> None:
+    def _on_contrast_read(self, read: tuple[Study, dict[str, ContrastLimits], bool] | CellVoteError) -> None:
         if not isinstance(read, CellVoteError) and read[0] is self.state.study:
-            self.layers.set_contrast(read[1])
+            self.layers.set_contrast(read[1], reset=read[2])
+
+    def reset_contrast(self) -> None:
+        """Choose the contrast limits of every channel anew, on a sample of the plate."""
+        if self.state.study is not None:
+            self._contrast.ask(partial(_contrast, self.state.study, reset=True))
 
     # What is known of the plate
 
@@ -148,36 +175,77 @@ class Session:
     # The field that is shown
 
     def _read_field(self) -> None:
+        state, look = self.state, self.look
+        if state.study is None or state.key is None:
+            return
+        self._asked += 1
+        self._ahead.stop()
+        self.overview.hold()
+        ask = (state.study, state.key, state.segmentation, state.facts)
+        if look.scope == "well":
+            turn = self._asked
+            keys = [state.key._replace(field=n) for n in state.fields_of(state.key.plate, state.key.well)]
+            ask_well = (state.study, keys, state.segmentation, state.facts)
+            if len(keys) > 1 and (self._content is None or self._content.key[:2] != state.key[:2]):
+                self.text.show(f"{state.key.well or state.key.plate} · {len(keys)} fields are read …")
+            self._field.ask(partial(read_well, *ask_well, self._cache, channel_threads(), lambda: turn != self._asked))
+            return
+        axes = self._axes()
+        known = (
+            self._content if self._content is not None and self._content.same_pixels(ask[1], "field", axes) else None
+        )
+        if axes:
+            self._field.ask(partial(_read_stack, *ask, known, self._stack, look.by_z, look.by_time))
+        else:
+            self._field.ask(partial(read_content, *ask, known, self._cache, channel_threads()))
+        if look.scope == "plate":
+            self.overview.follow()
+
+    def _axes(self) -> tuple[str, ...]:
+        """Name the sliders that the field has: those that are wanted and there."""
+        state, look = self.state, self.look
+        if state.study is None or state.key is None or not (look.by_z or look.by_time):
+            return ()
+        return stack_of(state.study, state.key, by_z=look.by_z, by_time=look.by_time).axes
+
+    def _on_content_read(self, content: FieldContent | tuple[FieldContent, LazyStack] | CellVoteError) -> None:
+        self.overview.go_on()
+        if isinstance(content, CellVoteError):
+            if not isinstance(content, CancelledError):
+                self.text.show(str(content), error=True)
+            return
+        if isinstance(content, tuple):
+            content, self._stack = content
+        wanted = self.state.key
+        if wanted is None or content.key[:2] != wanted[:2] or (content.scope == "field" and content.key != wanted):
+            return
+        self._content = content
+        self.layers.show(content)
+        if self.look.scope == "plate":
+            self.overview.keep_field_hidden()
+            return
+        self._show_text(content)
+        self._read_ahead(content)
+
+    def _read_ahead(self, content: FieldContent) -> None:
+        """Read what is likely to be asked for next."""
         state = self.state
         if state.study is None or state.key is None:
             return
-        known = self._content if self._content is not None and self._content.key == state.key else None
-        self._field.ask(partial(read_content, state.study, state.key, state.segmentation, state.facts, known))
-
-    def _on_content_read(self, content: FieldContent | CellVoteError) -> None:
-        if isinstance(content, CellVoteError):
-            self.text.show(str(content), error=True)
-        elif content.key == self.state.key:
-            self._content = content
-            self.layers.show(content)
-            self._show_text(content)
+        if content.axes and self._stack is not None:
+            self._ahead.warm(self._stack)
+        elif content.scope == "field":
+            self._ahead.start(state.study, neighbours(state))
 
     def _show_text(self, content: FieldContent) -> None:
         state = self.state
-        predicted = state.facts.predicted if state.facts else None
         if content.image is None:
             name = field_name(content.key, with_plate=state.several_plates)
             self.text.show(f"{name} cannot be shown\n{content.error}", error=True)
             self.text.show_legend([], [])
             return
-        text = field_text(
-            content.key,
-            predicted,
-            content.n_cells,
-            with_plate=state.several_plates,
-            n_fields=len(state.fields_of(content.key.plate, content.key.well)),
-        )
-        self.text.show(f"{text}\n{content.error}" if content.error else text)
+        lines = [shown_text(content, state), self._where_in_stack(content), content.error]
+        self.text.show("\n".join(line for line in lines if line))
         if content.overlay is None:
             self.text.show_legend([], [])
             return
@@ -185,6 +253,34 @@ class Session:
         classes = content.overlay.classes
         words = [f"{name} · {counts[name]:,} {'cell' if counts[name] == 1 else 'cells'}" for name in classes]
         self.text.show_legend(words, class_colours(len(classes)))
+
+    def _where_in_stack(self, content: FieldContent) -> str:
+        """Say where the sliders are, and which channels have nothing there."""
+        viewer = self.layers.viewer
+        if not content.axes or self._stack is None or viewer is None:
+            return ""
+        n = len(content.axes)
+        steps = viewer.dims.current_step[-n - 2 : -2]
+        at = [min(step, size - 1) for step, size in zip(steps, self._stack.stack.shape, strict=True)]
+        lacking = self._stack.stack.lacks(at)
+        missing = f" · not imaged here: {', '.join(lacking)}" if lacking else ""
+        return self._stack.stack.name(at) + missing
+
+    # How one looks at it
+
+    def _on_scope_changed(self, scope: str, before: str) -> None:
+        if before == "plate":
+            self.overview.hide()
+        if scope == "plate":
+            self.overview.show()
+        else:
+            self._read_field()
+
+    def _on_axes_changed(self) -> None:
+        if self.look.scope == "field":
+            self._read_field()
+        else:
+            self.look.scope = "field"
 
     def show_preview(self, masks: Any, message: str) -> None:
         """Show masks that were tried on the field that is shown."""
@@ -221,6 +317,9 @@ class Session:
     def close(self) -> None:
         """Stop what runs, and forget what is being read; asking for something begins anew."""
         self.runner.stop()
+        self._asked += 1
+        self._ahead.stop()
+        self.overview.close()
         for one in (self._opening, self._facts, self._field, self._contrast):
             one.forget()
 
@@ -233,8 +332,26 @@ def _open_study(path: Path, key: FieldKey | None) -> tuple[Study, FieldKey | Non
     return study, key
 
 
-def _contrast(study: Study) -> tuple[Study, dict[str, ContrastLimits]]:
-    return study, contrast_of_study(study)
+def _contrast(study: Study, *, reset: bool = False) -> tuple[Study, dict[str, ContrastLimits], bool]:
+    """Choose the contrast limits; anew where they are reset."""
+    return study, (contrast_of_study if reset else kept_contrast)(study, executor=channel_threads()), reset
+
+
+def _read_stack(
+    study: Study,
+    key: FieldKey,
+    segmentation: str,
+    facts: PlateFacts | None,
+    known: FieldContent | None,
+    lazy: LazyStack | None,
+    by_z: bool,
+    by_time: bool,
+) -> tuple[FieldContent, LazyStack]:
+    """Give a field with its sliders; the stack is kept where it is the same."""
+    if known is None or lazy is None:
+        lazy = LazyStack(stack_of(study, key, by_z=by_z, by_time=by_time))
+        known = stack_content(lazy)
+    return with_cells(known, study, segmentation, facts), lazy
 
 
 def _facts(study: Study, segmentation: str, model: str) -> tuple[Study, PlateFacts]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from typing import Any, Final
@@ -14,9 +15,12 @@ from cellvote.gui.facts import PlateFacts
 from cellvote.gui.field_content import FieldContent, content_of, with_cells
 from cellvote.gui.overlay import Overlay
 from cellvote.gui.read_ahead import FieldCache
+from cellvote.gui.state import State
+from cellvote.gui.vote_text import field_text, truth_words, vote_words
 from cellvote.jobs.overview import positions_of
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.stitching import Placement, place_fields, reduced, stitch
+from cellvote.plates.wells import well_name, well_position
 from cellvote.study import Study
 from cellvote.study.masks import LabelImage
 
@@ -150,3 +154,40 @@ def _overlay(fields: Sequence[FieldContent], placement: Placement, step: int) ->
     stitched = stitch(values, placement, step)
     dtype = np.uint16 if offset < 2**16 else np.int32
     return Overlay(stitched.astype(dtype), pd.concat(tables, ignore_index=True), classes)
+
+
+def shown_text(content: FieldContent, state: State) -> str:
+    """Write what stands on the canvas of a field or a well: its name, vote and truth."""
+    key, predicted = content.key, state.facts.predicted if state.facts else None
+    n_fields = len(state.fields_of(key.plate, key.well))
+    if content.scope == "field":
+        return field_text(key, predicted, content.n_cells, with_plate=state.several_plates, n_fields=n_fields)
+    name = f"{key.plate}/{key.well}" if state.several_plates and key.well else key.well or key.plate
+    parts = [name]
+    if predicted is not None:
+        vote = predicted.wells.get((key.plate, key.well))
+        truth = truth_words(vote, predicted.truth.get((key.plate, key.well), ""))
+        parts += [vote_words(vote) if vote else "no predicted cells", truth]
+    elif content.n_cells is not None:
+        parts.append(f"{content.n_cells:,} cells")
+    line = " · ".join(part for part in parts if part)
+    return f"{line}\n{content.note}" if content.note else line
+
+
+def neighbours(state: State) -> list[FieldKey]:
+    """Name the fields that are likely next: this well's next one, and the wells beside, below and above."""
+    key, study = state.key, state.study
+    if key is None or study is None:
+        return []
+    fields = study.fields
+    here = fields.index(key)
+    likely = [fields[i] for i in (here + 1, here - 1) if 0 <= i < len(fields)]
+    if key.well:
+        row, column = well_position(key.well)
+        for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            with suppress(ValueError):
+                well = well_name(row + down, column + right)
+                numbers = state.fields_of(key.plate, well)
+                if numbers:
+                    likely.append(FieldKey(key.plate, well, key.field if key.field in numbers else numbers[0]))
+    return list(dict.fromkeys(likely))

@@ -12,7 +12,7 @@ from cellvote.plates.pixels import Pixels, check_size, damage_of
 
 _MAGIC: Final = b"\x10\x00\x00\x00"
 _HEADER_BYTES: Final = 52
-_DTYPES: Final = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4")}
+_DTYPES: Final[dict[int, np.dtype[np.unsignedinteger]]] = {8: np.dtype("<u1"), 16: np.dtype("<u2"), 32: np.dtype("<u4")}
 
 
 class _Header(NamedTuple):

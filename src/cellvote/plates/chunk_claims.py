@@ -20,8 +20,8 @@ _UNKNOWN: Final = -1
 _SWELLING: Final[dict[str, tuple[int, Callable[[], Any]]]] = {
     "gzip": (1_032, lambda: zlib.decompressobj(31)),
     "zlib": (1_032, lambda: zlib.decompressobj(15)),
-    "bz2": (10_000_000, bz2.BZ2Decompressor),
-    "lzma": (10_000, lzma.LZMADecompressor),
+    "bz2": (MAX_PLANE_BYTES, bz2.BZ2Decompressor),
+    "lzma": (MAX_PLANE_BYTES, lzma.LZMADecompressor),
 }
 _ZSTD_RATIO: Final = 33_000
 

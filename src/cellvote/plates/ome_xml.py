@@ -92,14 +92,16 @@ def _children(element: Element, tag: str) -> Iterator[Element]:
 
 
 def _image(element: Element, wells: dict[str, tuple[str, int]], first_page: int) -> OmeImage:
-    pixels = next(_children(element, "Pixels"))
+    pixels = next(_children(element, "Pixels"), None)
+    if pixels is None:
+        raise ValueError("an image without pixels")
     sizes = {axis: int(pixels.get(f"Size{axis}", "1")) for axis in _AXES}
-    channels = tuple((c.get("Name") or "", int(c.get("SamplesPerPixel", "1"))) for c in _children(pixels, "Channel"))
-    if sum(samples for _, samples in channels) != sizes["C"]:
-        channels = tuple(("", 1) for _ in range(min(sizes["C"], MAX_PLANES)))
-    sizes["C"] = len(channels)
     if min(sizes.values()) < 1 or sizes["C"] * sizes["Z"] * sizes["T"] > MAX_PLANES:
         raise ValueError(f"an image of {sizes['C']} channels, {sizes['Z']} z-planes and {sizes['T']} timepoints")
+    channels = tuple((c.get("Name") or "", int(c.get("SamplesPerPixel", "1"))) for c in _children(pixels, "Channel"))
+    if sum(samples for _, samples in channels) != sizes["C"]:
+        channels = tuple(("", 1) for _ in range(sizes["C"]))
+    sizes["C"] = len(channels)
     width = float(pixels.get("PhysicalSizeX", "0")) * _UM.get(pixels.get("PhysicalSizeXUnit", "µm"), 0)
     well, number = wells.get(element.get("ID", ""), ("", 0))
     return OmeImage(

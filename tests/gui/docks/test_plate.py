@@ -30,7 +30,9 @@ def opened(dock: PlateDock, session: Session, small_study: Study, settle) -> Pla
 def click(dock: PlateDock, qtbot, well: str) -> None:
     from qtpy.QtCore import Qt
 
-    qtbot.mouseClick(dock.looking.view, Qt.MouseButton.LeftButton, pos=dock.looking.view.well_rect(well).center().toPoint())
+    qtbot.mouseClick(
+        dock.looking.view, Qt.MouseButton.LeftButton, pos=dock.looking.view.well_rect(well).center().toPoint()
+    )
 
 
 def choices(box) -> list[str]:

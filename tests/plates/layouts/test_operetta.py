@@ -117,7 +117,10 @@ def test_a_channel_without_a_name_is_called_by_its_number(folder: Path) -> None:
 def test_images_that_the_index_names_and_that_are_not_there_are_a_problem(folder: Path) -> None:
     images = [image_element(URL), image_element("gone.tiff", ChannelID="2", ChannelName="GFP")]
     acquisition = read_plate(write_index(folder, index_of(images)))
-    assert acquisition.problems == ("Index.idx.xml names 1 image(s) that are not there.",)
+    assert acquisition.problems == (
+        "Index.idx.xml names 1 image(s) that are not there, such as gone.tiff.",
+        f"1 image(s) are not named by the index and were left out, such as {SECOND_URL}.",
+    )
     assert len(acquisition.planes) == 1
 
 
@@ -142,7 +145,15 @@ def test_each_plate_of_a_folder_is_read_from_its_own_index(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["../secret.tiff", "/etc/passwd", "a/../../secret.tiff", "C:\\secret.tiff", "file:///etc/passwd", ".", ""],
+    [
+        "../secret.tiff",
+        "/etc/passwd",
+        "a/../../secret.tiff",
+        "C:\\secret.tiff",
+        "file:///etc/passwd",
+        "http://host/a.tiff",
+        ".",
+    ],
 )
 def test_an_index_that_points_outside_its_folder_is_refused(folder: Path, url: str) -> None:
     with pytest.raises(LayoutError):

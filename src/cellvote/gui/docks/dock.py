@@ -38,7 +38,7 @@ class Dock(QWidget):
         self.body.setSpacing(6)
         inner = QWidget()
         inner.setLayout(self.body)
-        self.scroller = _ColumnScroll(inner) if scrolls else None
+        self.scroller = ColumnScroll(inner) if scrolls else None
         self.foot = QVBoxLayout()
         self.foot.setContentsMargins(8, 4, 8, 6)
         self.foot.setSpacing(6)
@@ -57,7 +57,7 @@ class Dock(QWidget):
         self._connections.append((signal, slot))
 
 
-class _ColumnScroll(QScrollArea):
+class ColumnScroll(QScrollArea):
     """Scrolls up and down only: never narrower than what it shows, so that nothing is cut off at the right."""
 
     def __init__(self, column: QWidget) -> None:

@@ -1,4 +1,4 @@
-"""A new study of folders of images: shown what was found and asked what is doubtful, then made by ``cellvote create``."""
+"""A new study of folders of images: what was found is shown, doubts are asked about, ``cellvote create`` makes it."""
 
 from functools import partial
 from pathlib import Path
@@ -8,18 +8,16 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
-from cellvote.gui.docks.dock import combo, heading, row, text_label
+from cellvote.gui.docks.dock import ColumnScroll, combo, heading, row, text_label
 from cellvote.gui.folder_reader import FolderReader
 from cellvote.gui.path_list import PathList
 from cellvote.gui.pattern_builder import PatternBuilder
@@ -74,14 +72,11 @@ class NewStudyForm(QWidget):
         column.addStretch(1)
         inner = QWidget()
         inner.setLayout(column)
-        scroller = QScrollArea()
-        scroller.setWidget(inner)
-        scroller.setWidgetResizable(True)
-        scroller.setFrameShape(QFrame.Shape.NoFrame)
-        scroller.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroller, 1)
+        layout.addWidget(
+            ColumnScroll(inner), 1
+        )  # by itself: the form is one of several pages, which need not be as long
         self._make_foot(layout)
         self.destroyed.connect(partial(_stop, self.reader, self._listing))
 
@@ -111,10 +106,11 @@ class NewStudyForm(QWidget):
             self.layout_box.addItem(f"{name}   {known.example}", name)
         self.layout_box.addItem("by a pattern …", _PATTERN)
         self.layout_box.activated.connect(self._on_layout_chosen)
-        self.pattern_button = QPushButton("Pattern …")
-        self.pattern_button.setToolTip("Say what the parts of the file names mean")
+        self.pattern_button = QPushButton("Change the pattern …")
+        self.pattern_button.hide()
         self.pattern_button.clicked.connect(self.build_pattern)
-        column.addWidget(row("Layout", self.layout_box, self.pattern_button))
+        column.addWidget(row("Layout", self.layout_box))
+        column.addWidget(self.pattern_button)
         self.check = ReadingCheck()
         self.check.answered.connect(self._show_state)
         self.check.layoutWanted.connect(self._on_layout_wanted)
@@ -221,6 +217,7 @@ class NewStudyForm(QWidget):
             self.check.clear()
             return
         self.check.show_reading()
+        self.pattern_button.setVisible(bool(self.pattern()))
         self._show_state()
         self.reader.ask(
             {
@@ -245,6 +242,8 @@ class NewStudyForm(QWidget):
             self.choice.set_summary(summary)
         else:
             self.choice.clear()
+        self.pattern_button.setVisible(bool(self.pattern()))
+        self.pattern_button.setToolTip(self.pattern())
         words = map_words(summary.get("map"))
         self.map_found.setText(words)
         self.map_found.setVisible(bool(words))
@@ -294,7 +293,6 @@ class NewStudyForm(QWidget):
         """Read the images by a pattern."""
         self._pattern = pattern
         self.layout_box.setCurrentIndex(self.layout_box.findData(_PATTERN))
-        self.layout_box.setToolTip(pattern)
         self._read_soon()
 
     def _on_layout_chosen(self) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
@@ -31,7 +31,7 @@ class PlateDock(Dock):
         self.new_study = NewStudyForm(self.session)
         self.new_study.closed.connect(self._on_new_study_closed)
         self.looking = PlatePage(self.state)
-        self.pages = QStackedWidget()
+        self.pages = _Pages()
         for page in (self.empty, self.new_study, self.looking):
             self.pages.addWidget(page)
         self.body.addWidget(self.pages, 1)
@@ -141,3 +141,31 @@ class PlateDock(Dock):
     def colour_by(self, key: str) -> None:
         """Colour the plate by one of `colourings`; kept for when it can be where it cannot yet."""
         self.looking.colour_by(key)
+
+
+class _Pages(QStackedWidget):
+    """Pages of which one is seen: as large as that one, not as the largest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentChanged.connect(self.updateGeometry)
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name, as of every method below)
+        """Say whether the page that is seen is taller where it is narrower."""
+        page = self.currentWidget()
+        return bool(page is not None and page.hasHeightForWidth())
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Give the height that it needs."""
+        page = self.currentWidget()
+        return int(page.heightForWidth(width)) if page is not None else -1
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Ask for its size."""
+        page = self.currentWidget()
+        return QSize() if page is None else page.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Need no more than it does."""
+        page = self.currentWidget()
+        return QSize() if page is None else page.minimumSizeHint()

@@ -114,6 +114,8 @@ class PlatePage(QWidget):
         self.position.setTextFormat(Qt.TextFormat.RichText)
         self.position.hide()
         self.selection = text_label("")
+        for label in (self.position, self.selection):
+            label.setMinimumHeight(1)  # what it needs hangs on the width; Qt would ask for that of one word a line
         self.copy_button = QToolButton()
         self.copy_button.setText("Copy")
         self.copy_button.setToolTip("Copy these wells with their values as a table (Ctrl+C)")

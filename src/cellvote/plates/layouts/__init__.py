@@ -9,12 +9,19 @@ from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition, join_acquisitions
 from cellvote.plates.doubts import doubts_of
 from cellvote.plates.layouts.base import Folder, Layout, open_folder
+from cellvote.plates.layouts.cellomics import Cellomics
+from cellvote.plates.layouts.containers import Containers
+from cellvote.plates.layouts.cytation import Cytation
+from cellvote.plates.layouts.image_folder import ImageFolder
+from cellvote.plates.layouts.in_cell import InCell
 from cellvote.plates.layouts.load_data import LoadData
 from cellvote.plates.layouts.metaxpress import MetaXpress
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
 from cellvote.plates.layouts.ome_zarr import OmeZarr
 from cellvote.plates.layouts.operetta import Operetta
 from cellvote.plates.layouts.rxrx import RxRx
+from cellvote.plates.layouts.scanr import ScanR
+from cellvote.plates.layouts.well_names import WellNames
 from cellvote.plates.layouts.yokogawa import Yokogawa
 
 __all__ = ["LAYOUTS", "Layout", "read_plate"]
@@ -29,6 +36,13 @@ LAYOUTS: dict[str, Layout] = {
         MetaXpress(),
         OmeZarr(),
         NUMBERED,
+        Cellomics(),
+        ScanR(),
+        InCell(),
+        Cytation(),
+        WellNames(),
+        Containers(),
+        ImageFolder(),
     )
 }
 """Every layout that is recognised by itself; where two are equally sure, the one that stands first is taken."""

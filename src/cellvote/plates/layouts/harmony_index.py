@@ -38,6 +38,7 @@ _MICROMETRES: Final = {"m": 1e6, "cm": 1e4, "mm": 1e3, "um": 1.0, "Âµm": 1.0, "Î
 class _Heard:
     """What the parser has told of an index so far."""
 
+    where: str
     columns: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in (*_REQUIRED, *_OPTIONAL)})
     channels: dict[str, Record] = field(default_factory=dict)
     plate: Record = field(default_factory=dict)
@@ -66,7 +67,7 @@ class _Heard:
             return
         lacking = [name for name in _REQUIRED if name not in record]
         if lacking:
-            raise LayoutError(f"an image of the index lacks its {', '.join(lacking)}: {record.get('URL', record)}")
+            raise LayoutError(f"{self.where}: the image {record.get('URL', '')!r} lacks its {', '.join(lacking)}.")
         share = self.texts.setdefault
         for name, column in self.columns.items():
             text = record[name] if name in record else _OPTIONAL[name]
@@ -111,7 +112,7 @@ def read_index(folder: Folder, index: str, files: frozenset[str]) -> IndexRows:
         Where it is damaged or hostile, names no images, or files outside its folder.
     """
     where = str(folder.path / index)
-    heard = _Heard()
+    heard = _Heard(where)
     values = {name.partition("@")[0] for name in (*_REQUIRED, *_OPTIONAL)} | {*_IN_ENTRIES, *_OF_PLATE}
     read_records(folder.path / index, {"Image", "Plate", "Entry"}, values, heard.hear)
     if not heard.columns["URL"]:

@@ -47,11 +47,13 @@ class ImageFolder:
         images, masks = _without_masks(folder.images)
         classes = _classes_of(images)
         images.sort(key=natural)
+        doubts: list[Doubt] = []
         if classes:
-            files, doubts = _one_by_one(images), []
+            files = _one_by_one(images)
         else:
             files, doubts = _grouped(images)
-        files.insert(0, "plate", pd.array([_plate(folder, path, classes) for path in files["path"]], dtype="str"))
+        plates = [_plate(folder, path, classes) for path in files["path"]]
+        files["plate"] = pd.array(plates, dtype="str")
         files["field"] = _numbered(files)
         files["well"] = ""
         held, asked = _looked_into(folder, files)
@@ -233,7 +235,7 @@ def field_names(planes: pd.DataFrame, classes: Mapping[str, str] | None = None) 
         "image_name": pd.array([stem.removesuffix(".ome") for stem in stems], dtype="str"),
     }
     if "scene_name" in first:
-        table["scene_name"] = pd.array(first["scene_name"].fillna(""), dtype="str")
+        table["scene_name"] = first["scene_name"].fillna("").to_numpy()
     if classes:
         table["class_name"] = pd.array([classes[path.rpartition("/")[0]] for path in first["path"]], dtype="str")
     return pd.DataFrame(table).astype({"plate": "str", "well": "str"}).reset_index(drop=True)

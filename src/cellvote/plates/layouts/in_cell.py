@@ -38,7 +38,7 @@ class InCell:
     def read(self, folder: Folder) -> Acquisition:
         """Index every image."""
         found, others = _NAMES.table(folder)
-        return named_acquisition(folder, self, found, others, _channel, **_companion(folder))
+        return named_acquisition(folder, self, found, others, _channel, pixel_size_um=_pixel_size(folder))
 
 
 def _channel(filters: str) -> str:
@@ -47,8 +47,8 @@ def _channel(filters: str) -> str:
     return excitation if excitation == emission else filters
 
 
-def _companion(folder: Folder) -> dict[str, float]:
-    """Read the size of a pixel from the file that lists the plate."""
+def _pixel_size(folder: Folder) -> float | None:
+    """Read the width of a pixel in micrometres from the file that lists the plate."""
     lists = [path for path in folder.files if path.lower().endswith(".xdce")]
     sizes: list[float] = []
 
@@ -60,4 +60,4 @@ def _companion(folder: Folder) -> dict[str, float]:
 
     for path in lists[:1]:
         read_records(folder.path / path, ("ObjectiveCalibration",), (), hear)
-    return {"pixel_size_um": sizes[0]} if sizes else {}
+    return sizes[0] if sizes else None

@@ -53,7 +53,8 @@ class MetaXpress:
 
     def read(self, folder: Folder) -> Acquisition:
         """Index every image plane from the names, with what descriptions and one header per channel add."""
-        folder = Folder(folder.path, root=folder.root) if folder.only else folder
+        if folder.only.casefold().endswith(_SUFFIX):  # a description stands for its folder
+            folder = Folder(folder.path, root=folder.root)
         names = read_names(folder)
         if names.table.empty:
             raise LayoutError(f"{folder.path}: no image has a name like {_EXAMPLE}.")

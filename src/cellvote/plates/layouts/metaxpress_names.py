@@ -15,7 +15,7 @@ from cellvote.plates.wells import parse_well
 
 _GUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _NAME: Final = re.compile(
-    rf"(?:(?P<prefix>.+?)_)?(?P<well>[A-Za-z]{{1,2}}\d{{1,2}})(?:_s(?P<field>\d+?))?(?:_w(?P<channel>\d+?))?"
+    rf"(?:(?P<prefix>.+?)_)??(?P<well>[A-Za-z]{{1,2}}\d{{1,2}})(?:_s(?P<field>\d+?))?(?:_w(?P<channel>\d+?))?"
     rf"(?:_z(?P<step>\d+))?(?:_t(?P<timepoint>\d+))?(?P<guid>{_GUID})?\.tiff?",
     re.IGNORECASE,
 )

@@ -30,7 +30,8 @@ _DYES: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMES_OF_PARTS: Final = re.compile(
-    r"(alexa(?:[ _-]*fluor)?|texas|bright|far|phase|mito)[ _-]+(\d+|red|field|contrast|tracker)(?![a-z])",
+    r"(?<![a-z])(alexa(?:[ _-]*fluor)?|hoechst|dylight|atto|cf|af|cy|syto|texas|bright|far|phase|mito)"
+    r"[ _-]+(\d+|red|field|contrast|tracker)(?![a-z])",
     re.IGNORECASE,
 )
 _WORD: Final = re.compile(

@@ -21,7 +21,8 @@ _NUMBER: Final = re.compile(r"\d{1,7}")
 _CODE: Final = re.compile(r"([A-Za-z]+?)(\d{1,7})")
 _LEAST_SHARE: Final = 0.9
 _SAMPLE: Final = 500
-_LONG: Final = re.compile(r"plate|.*\d{3}", re.IGNORECASE)
+_PLATE: Final = re.compile(r"plate|.*[a-z].*\d{3}|\d{5}|.*\d{4}.*_", re.IGNORECASE)
+_PLATES: Final = re.compile(r"plate|.*[a-z].*\d|\d{5}", re.IGNORECASE)
 
 
 @dataclass
@@ -206,14 +207,14 @@ def _name_plates(meanings: Meanings, left: dict[int, Column], found: list[WellRe
         if i < well.places[0] and not column.in_folder and not well.well.in_folder
     ]
     for i, column in before:
-        named = all(map(_LONG.match, column.values)) or ("channel" in meanings.told and not _is_number(column))
+        named = all(map(_PLATES.match, column.values)) or ("channel" in meanings.told and not _is_number(column))
         if column.varies and named and not column.follows_from(well.well):
             meanings.told["plate"] = _take(meanings, left, i)
             return
     fixed = [column.values[0] for _, column in before if not column.varies]
     one_folder = len({path.rpartition("/")[0] for path in meanings.paths}) == 1
     name = "_".join(fixed)
-    if one_folder and _LONG.match(name):
+    if one_folder and _PLATE.match(name):
         meanings.told["plate"] = Column((name,), np.zeros(len(meanings.paths), np.intp), 0, 0)
 
 

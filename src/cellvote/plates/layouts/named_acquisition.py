@@ -50,11 +50,12 @@ def named_acquisition(
         found, channels = held.planes, held.channels
         known = {"pixel_size_um": held.pixel_size_um, "doubts": held.doubts} | known
     else:
-        codes, written = pd.factorize(found["channel"].fillna("unnamed"))
+        codes, values = pd.factorize(found["channel"].fillna("unnamed"))
+        written = [str(value) for value in values]
         order = sorted(range(len(written)), key=lambda i: natural(written[i]))
         names = [channel_name(written[i]) for i in order]
         if len(set(names)) < len(names):
-            names = [str(written[i]) for i in order]
+            names = [written[i] for i in order]
         channels = tuple(names)
         found = found.assign(channel=np.argsort(order)[codes])
     planes = plane_table(found)

@@ -22,7 +22,7 @@ _N_TRIED: Final = 5
 _N_THREADS: Final = 8
 _MAX_SERIES: Final = 10_000
 _SUFFIX: Final = re.compile(r"(?:\.ome)?\.zarr$|\.ngff$", re.IGNORECASE)
-_WELL_IN_NAME: Final = re.compile(r"(?:^|(?<=[_\-. ]))(?P<row>A?[A-P])[_\-]?(?P<column>\d{1,2})(?=[_\-. ]|$)")
+_WELL_IN_NAME: Final = re.compile(r"(?:^|(?<=[_\-. ]))(?P<row>A?[A-P])_?(?P<column>\d{1,2})(?=[_\-. ]|$)")
 
 Kind = Literal["plate", "well", "series", "image"]
 

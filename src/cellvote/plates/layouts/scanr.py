@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -59,21 +59,19 @@ class ScanR:
         if found.empty:
             raise LayoutError(f"{folder.path}: no image has a name like {self.example}.")
         paths = found["path"].tolist()
-        told = {below: _descriptor_of(folder, below) for below in {str(PurePosixPath(p).parent) for p in paths}}
+        folders = [path[: max(path.rfind("/"), 0)] for path in paths]
+        told = {below: _descriptor_of(folder, below) for below in dict.fromkeys(folders)}
         matches = [_WELL.match(path[path.rfind("/") + 1 :]) for path in paths]
         names = [match["name"] if match else "" for match in matches]
         numbers = [int(match["number"]) if match else 0 for match in matches]
         wells = _named_wells(names)
         doubts: list[Doubt] = []
         if wells is None:
-            of_folder = [told[str(PurePosixPath(path).parent)] for path in paths]
-            wells, doubts = _numbered_wells(paths, numbers, of_folder)
+            wells, doubts = _numbered_wells(paths, numbers, [told[below] for below in folders])
         plates = {below: one.plate for below, one in told.items() if one is not None and one.plate}
         found = found.assign(
             well=pd.array(wells, dtype="str"),
-            plate=[
-                plates.get(str(PurePosixPath(p).parent), plate) for p, plate in zip(paths, found["plate"], strict=True)
-            ],
+            plate=[plates.get(below, plate) for below, plate in zip(folders, found["plate"], strict=True)],
         )
         sizes = [one.pixel_size_um for one in told.values() if one is not None and one.pixel_size_um]
         return named_acquisition(

@@ -61,10 +61,10 @@ class Yokogawa:
     def read(self, folder: Folder) -> Acquisition:
         """Index every image plane, from each ``MeasurementData.mlf`` found, else from the names."""
         indexes = find_measurements(folder)
-        folder = Folder(folder.path, root=folder.root) if folder.only else folder
         if not indexes:
             numbered = _BY_NUMBER.recognise(folder) > _BY_NAME.recognise(folder)
             return _read_numbered(folder) if numbered else _read_named(folder)
+        folder = Folder(folder.path, root=folder.root) if folder.only else folder  # a list stands for its folder
         files = frozenset(folder.files)
         rows = []
         for index in indexes:

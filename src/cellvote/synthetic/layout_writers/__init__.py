@@ -34,6 +34,8 @@ class LayoutWriter:
         Whether there may be several fields in a well, several z-planes in a field.
     holds_names, holds_pixel_size, holds_positions
         Whether the names of the channels, the size of a pixel and the stage positions come back.
+    plate
+        What the plate is called when it is read back.
     """
 
     write: Callable[[PlateImages, Path], None]
@@ -43,28 +45,29 @@ class LayoutWriter:
     holds_names: bool = False
     holds_pixel_size: bool = False
     holds_positions: bool = False
+    plate: str = "{name}"
 
 
-def _named(naming: str, layout: str, **holds: bool) -> LayoutWriter:
-    return LayoutWriter(partial(write_by_name, naming=NAMINGS[naming]), layout, **holds)
+def _write(naming: str) -> Callable[[PlateImages, Path], None]:
+    return partial(write_by_name, naming=NAMINGS[naming])
 
 
 LAYOUT_WRITERS: Final[dict[str, LayoutWriter]] = {
     "operetta": LayoutWriter(write_operetta, "operetta", holds_names=True, holds_pixel_size=True, holds_positions=True),
-    "operetta-bare": _named("operetta-bare", "operetta"),
-    "metaxpress-raw": _named("metaxpress-raw", "metaxpress"),
+    "operetta-bare": LayoutWriter(_write("operetta-bare"), "operetta"),
+    "metaxpress-raw": LayoutWriter(_write("metaxpress-raw"), "metaxpress"),
     "metaxpress-exported": LayoutWriter(write_metaxpress_exported, "metaxpress", holds_names=True),
     "yokogawa": LayoutWriter(write_yokogawa, "yokogawa", holds_pixel_size=True, holds_positions=True),
-    "rxrx": LayoutWriter(write_rxrx, "rxrx", holds_z=False),
+    "rxrx": LayoutWriter(write_rxrx, "rxrx", holds_z=False, plate="{name}_Plate1"),
     "load-data": LayoutWriter(write_load_data, "load-data", holds_names=True),
-    "numbered": _named("numbered", "numbered", holds_fields=False, holds_z=False),
-    "cellomics": _named("cellomics", "cellomics", holds_z=False),
-    "scanr": _named("scanr", "scanr", holds_names=True),
-    "in-cell": _named("in-cell", "in-cell", holds_names=True),
-    "in-cell-flat": _named("in-cell-flat", "in-cell", holds_names=True, holds_z=False),
-    "cytation": _named("cytation", "cytation", holds_names=True, holds_z=False),
-    "well-names": _named("well-names", "well-names", holds_z=False),
-    "tiff-stacks": LayoutWriter(write_tiff_stacks, "stacks", holds_fields=False, holds_z=False),
-    "ome-tiff": LayoutWriter(write_ome_tiff, "stacks", holds_fields=False, holds_names=True, holds_pixel_size=True),
+    "numbered": LayoutWriter(_write("numbered"), "numbered", holds_fields=False, holds_z=False),
+    "cellomics": LayoutWriter(_write("cellomics"), "cellomics", holds_z=False, plate="AS_09125_240517090001"),
+    "scanr": LayoutWriter(_write("scanr"), "scanr", holds_names=True),
+    "in-cell": LayoutWriter(_write("in-cell"), "in-cell", holds_names=True),
+    "in-cell-flat": LayoutWriter(_write("in-cell-flat"), "in-cell", holds_names=True, holds_z=False),
+    "cytation": LayoutWriter(_write("cytation"), "cytation", holds_names=True, holds_z=False),
+    "sites": LayoutWriter(_write("sites"), "metaxpress", holds_z=False),
+    "tiff-stacks": LayoutWriter(write_tiff_stacks, "well-names", holds_fields=False, holds_z=False),
+    "ome-tiff": LayoutWriter(write_ome_tiff, "well-names", holds_fields=False, holds_names=True, holds_pixel_size=True),
 }
-"""Every layout that a plate can be written in."""
+"""Every layout that a plate can be written in; ``cellvote export --format ome-zarr`` writes OME-Zarr."""

@@ -55,7 +55,7 @@ def cytation(plate: str, at: Place) -> str:
     return f"{plate}/{at.well[0]}{at.column}_01_{at.channel}_{at.field}_{at.channel_name}_001.tif"
 
 
-def well_names(plate: str, at: Place) -> str:
+def sites(plate: str, at: Place) -> str:
     """A well, a site and a wavelength, and nothing else."""
     return f"{plate}/{at.well}_s{at.field}_w{at.channel}.TIF"
 
@@ -80,7 +80,7 @@ NAMINGS: Final[dict[str, Naming]] = {
     "in-cell": in_cell,
     "in-cell-flat": in_cell_flat,
     "cytation": cytation,
-    "well-names": well_names,
+    "sites": sites,
     "numbered": numbered,
 }
 

@@ -14,7 +14,8 @@ def write_tiff_stacks(images: PlateImages, folder: Path) -> None:
         path = folder / images.name / f"{well}.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
         pages = np.ascontiguousarray(images.pixels[i, 0, :, 0])
-        tifffile.imwrite(path, pages, photometric="minisblack", metadata=None, software=False)
+        with path.open("xb") as file:
+            tifffile.imwrite(file, pages, photometric="minisblack", metadata=None, software=False)
 
 
 def write_ome_tiff(images: PlateImages, folder: Path) -> None:
@@ -31,4 +32,5 @@ def write_ome_tiff(images: PlateImages, folder: Path) -> None:
             "PhysicalSizeYUnit": "µm",
         }
         pixels = np.ascontiguousarray(images.pixels[i, 0])
-        tifffile.imwrite(path, pixels, photometric="minisblack", metadata=metadata, ome=True, software=False)
+        with path.open("xb") as file:
+            tifffile.imwrite(file, pixels, photometric="minisblack", metadata=metadata, ome=True, software=False)

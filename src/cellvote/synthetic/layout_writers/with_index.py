@@ -76,8 +76,9 @@ def write_metaxpress_exported(images: PlateImages, folder: Path) -> None:
         *(f'"WaveName{i}", "{name}"' for i, name in enumerate(images.channels, start=1)),
         '"EndFile"',
     ]
-    htd = folder / images.name / "TimePoint_1" / f"{images.name}.HTD"
-    htd.write_bytes("\r\n".join(lines).encode("latin-1"))
+    for below in ("", "TimePoint_1"):
+        htd = folder / images.name / below / f"{images.name}.HTD"
+        htd.write_bytes("\r\n".join(lines).encode("latin-1"))
 
 
 def write_yokogawa(images: PlateImages, folder: Path) -> None:
