@@ -74,7 +74,7 @@ def metaxpress(n_wells: int) -> Iterator[str]:
 def unrelated(n_wells: int) -> Iterator[str]:
     """Name 100,000 files that are no plate, or as many as there are wells for."""
     for i in range(min(100_000, 1000 * n_wells)):
-        yield f"{i // 1000:03d}/holiday {i}.tif"
+        yield f"{i // 1000:03d}/note {i}.dat"
 
 
 NAMES: dict[str, Callable[[int], Iterator[str]]] = {

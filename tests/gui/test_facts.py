@@ -7,7 +7,7 @@ from cellvote.gui.colours import CLASS_COLOURS, RIGHT_COLOUR, WRONG_COLOUR
 from cellvote.gui.facts import PlateFacts, Vote, read_facts
 from cellvote.gui.plate_colouring import colour_plate
 from cellvote.gui.plate_columns import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colourings
-from cellvote.gui.vote_text import field_text, truth_words, vote_words, well_tooltip
+from cellvote.gui.vote_text import field_text, number, truth_words, vote_words, well_tooltip
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
@@ -22,7 +22,9 @@ def facts(small_study: Study) -> PlateFacts:
 
 
 def test_facts_hold_what_the_study_says(facts: PlateFacts) -> None:
-    assert facts.wells[A02] == {"drug": "taxol", "dose": "10"}
+    assert {"drug": "taxol", "dose": "10"}.items() <= facts.wells[A02].items()
+    assert facts.treatments[A02] == "taxol 10"
+    assert (facts.n_fields[A02], facts.segmented[A02]) == (1, 1)
     assert facts.n_cells[A01] == 4
     assert B03 not in facts.imaged
     assert facts.predicted.classes == ("DMSO", "taxol")
@@ -138,6 +140,32 @@ def test_no_vote_is_neither_right_nor_wrong(class_name: str, words: str) -> None
 
 def test_too_few_cells_are_said_as_such() -> None:
     assert vote_words(Vote(NO_VOTE, 1.0, 1.0, 3, {})) == "too few cells to vote (3)"
+
+
+def test_the_tooltip_begins_with_the_value_that_is_shown(facts: PlateFacts) -> None:
+    words = well_tooltip(A02, facts, 1, ("median area", "812 px²"))
+    assert words.index("812 px²") < words.index("taxol")
+    assert "median area" in words
+
+
+def test_the_tooltip_of_a_well_without_cells_says_so(facts: PlateFacts) -> None:
+    facts.n_cells[A02] = 0
+    assert "no cell was found" in well_tooltip(A02, facts, 1)
+
+
+def test_a_map_of_many_columns_does_not_fill_the_screen(facts: PlateFacts) -> None:
+    facts.wells[A01] |= {f"cytokine {i}": "1" for i in range(50)}
+    words = well_tooltip(A01, facts, 1)
+    assert "more columns" in words
+    assert words.count("<tr>") < 20
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1234.5, "1,234"), (56.78, "56.8"), (0.1234, "0.123"), (0, "0"), (1.2345e-5, "1.2e-05"), (3e9, "3.00e+09")],
+)
+def test_numbers_are_written_with_the_digits_that_matter(value: float, words: str) -> None:
+    assert number(value) == words
 
 
 def test_tooltips_do_not_take_the_plate_map_for_html(facts: PlateFacts) -> None:

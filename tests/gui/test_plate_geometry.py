@@ -1,5 +1,7 @@
 """Where wells lie in a picture."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,7 @@ def test_names_never_run_into_each_other(shape: tuple[int, int], width: int) -> 
     geometry = PlateGeometry.fit(shape, (width, 900), (20, 16))
     numbers = [number for number, _ in geometry.named_columns(20)]
     assert numbers[0] == 1
-    assert all((b - a) * geometry.pitch >= 20 for a, b in zip(numbers, numbers[1:], strict=False))
+    assert all((b - a) * geometry.pitch >= 20 for a, b in pairwise(numbers))
 
 
 def test_rows_beyond_z_are_named_with_two_letters() -> None:

@@ -149,10 +149,11 @@ def test_all_wells_can_be_chosen_and_a_click_chooses_one_again(state: State) -> 
 def test_the_well_is_remembered_from_plate_to_plate(state: State, small_study: Study) -> None:
     import pandas as pd
 
-    planes = small_study.planes
+    study = Study.open(small_study.path)
+    planes = study.planes
     second, third = planes[planes["well"] == "A01"].assign(plate="q"), planes.assign(plate="r")
-    small_study.planes = pd.concat([planes, second, third], ignore_index=True)
-    state.show_study(small_study, FieldKey("plate", "B02", 1))
+    study.planes = pd.concat([planes, second, third], ignore_index=True)
+    state.show_study(study, FieldKey("plate", "B02", 1))
     state.step_plate(1)
     assert state.key == FieldKey("q", "A01", 1), "this plate has no B02"
     state.step_plate(1)

@@ -35,12 +35,10 @@ def export_study(
     ----------
     out
         Where it is written; made where it is not there.
-    format
-        One of `FORMATS`.
+    format, ngff
+        One of `FORMATS`; the version of OME-Zarr.
     segmentation
         Whose cells and label images; those of all segmentations where it is not given.
-    ngff
-        Version of the OME-Zarr specification.
 
     Raises
     ------

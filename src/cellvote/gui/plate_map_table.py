@@ -29,7 +29,8 @@ class PlateMapTable(QAbstractTableModel):
         super().__init__()
         self._table = pd.DataFrame({"plate": [], "well": [], "imaged": []})
         self._rows: list[int] = []
-        self._fixed: list[str] = ["well", "imaged"]
+        self._fixed: list[str] = ["imaged"]
+        self._names: list[str] = []
         self._columns: list[str] = []
         self._texts: dict[str, list[str]] = {}
         self._reasons: list[str] = []
@@ -46,8 +47,9 @@ class PlateMapTable(QAbstractTableModel):
         reset = columns != self._columns or rows != self._rows
         if reset:
             self.beginResetModel()
-        self._fixed = ["well", *(["field"] if "field" in table else []), "imaged"]
+        self._fixed = ["imaged"]
         self._table, self._columns, self._rows, self._reasons = table, columns, rows, list(reasons)
+        self._names = _names(table)
         self._texts = {column: table[column].astype("str").tolist() for column in columns}
         if reset:
             self.endResetModel()
@@ -80,9 +82,11 @@ class PlateMapTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._fixed) + len(self._columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
-        """Name the columns."""
-        if role != Qt.ItemDataRole.DisplayRole or orientation == Qt.Orientation.Vertical:
+        """Name the columns, and the wells at the left."""
+        if role != Qt.ItemDataRole.DisplayRole:
             return None
+        if orientation == Qt.Orientation.Vertical:
+            return self._names[self._rows[section]]
         return [*self._fixed, *self._columns][section].replace("imaged", "images")
 
     def data(self, index: Index, role: int = 0) -> Any:
@@ -91,15 +95,15 @@ class PlateMapTable(QAbstractTableModel):
         if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole}:
             if column:
                 return self._texts[column][row]
-            fixed = self._table[self._fixed[index.column()]].iat[row]
-            return str(fixed) if self._fixed[index.column()] != "imaged" else "✓" if fixed else "none"
+            fixed = self._table[self._fixed[index.column()]].iloc[row]
+            return "✓" if fixed else "none"
         if role == Qt.ItemDataRole.ForegroundRole and not column:
             return _DIM
         if role == Qt.ItemDataRole.ToolTipRole and self._reasons[row]:
             return f"recognised as a control: {self._reasons[row]}"
         return None
 
-    def flags(self, index: Index) -> Qt.ItemFlag:
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Let entries be typed, but not wells."""
         flags = super().flags(index)
         return flags | Qt.ItemFlag.ItemIsEditable if self.column_at(index.column()) else flags
@@ -112,3 +116,10 @@ class PlateMapTable(QAbstractTableModel):
         if str(value).strip() != self.data(index, Qt.ItemDataRole.EditRole):
             self.entryTyped.emit(self._rows[index.row()], column, str(value))
         return True
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Name each row: its well, or its field where the images have no wells."""
+    wells = table["well"].astype("str").tolist()
+    fields = table["field"].tolist() if "field" in table else [""] * len(wells)
+    return [well or f"field {field}" for well, field in zip(wells, fields, strict=True)]

@@ -153,7 +153,7 @@ def _looks_like_a_plate(path: Path) -> bool:
     from cellvote.plates.layouts import LAYOUTS
 
     glimpse = _Glimpse(path.absolute())
-    return bool(glimpse.images) and any(known.recognise(glimpse) >= _SURE_ENOUGH for known in LAYOUTS.values())
+    return bool(glimpse.images) and any(known.recognise(glimpse) > _SURE_ENOUGH for known in LAYOUTS.values())
 
 
 def offer_plate_dock() -> None:

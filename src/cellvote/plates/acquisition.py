@@ -146,7 +146,7 @@ class Acquisition:
         return {
             "layout": self.layout,
             "plates": self.plates,
-            "wells": len(self.wells),
+            "wells": int((self.wells["well"] != "").sum()),
             "fields": len(self.fields),
             "channels": list(self.channels),
             "planes": len(self.planes),

@@ -64,7 +64,7 @@ def _header(path: Path, packed: bytes, unpack: "zlib._Decompress") -> _Header:
     if not packed.startswith(_MAGIC):
         raise ImageReadError(f"{path}: is no Cellomics C01 file. Copy it again, or exclude this field.")
     head = unpack.decompress(packed[len(_MAGIC) :], _HEADER_BYTES)
-    _, width, height, n_planes, bits, compression, _, per_metre = struct.unpack("<IiiHHIIi", head[:32])
+    _, width, height, n_planes, bits, compression, _, per_metre = struct.unpack("<IiiHHIIi", head[:28])
     if n_planes != 1 or bits not in _DTYPES or compression:
         raise ImageReadError(
             f"{path}: holds {n_planes} planes of {bits} bits, which cannot be read. Export it as TIFF."

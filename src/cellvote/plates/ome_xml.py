@@ -99,7 +99,7 @@ def _image(element: Element, wells: dict[str, tuple[str, int]], first_page: int)
     if min(sizes.values()) < 1 or sizes["C"] * sizes["Z"] * sizes["T"] > MAX_PLANES:
         raise ValueError(f"an image of {sizes['C']} channels, {sizes['Z']} z-planes and {sizes['T']} timepoints")
     channels = tuple((c.get("Name") or "", int(c.get("SamplesPerPixel", "1"))) for c in _children(pixels, "Channel"))
-    if sum(samples for _, samples in channels) != sizes["C"]:
+    if sum(samples for _, samples in channels) != sizes["C"] or any(samples < 1 for _, samples in channels):
         channels = tuple(("", 1) for _ in range(sizes["C"]))
     sizes["C"] = len(channels)
     width = float(pixels.get("PhysicalSizeX", "0")) * _UM.get(pixels.get("PhysicalSizeXUnit", "µm"), 0)

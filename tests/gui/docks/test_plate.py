@@ -4,13 +4,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.gui.conftest import docked, write_predictions
+from tests.gui.conftest import docked, write_masks, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS
 from cellvote.gui.docks.plate import PlateDock
 from cellvote.gui.plate_columns import CELLS, VOTE_SHARE
 from cellvote.gui.session import Session, session_of
+from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
+from cellvote.study.atomic import read_table, write_table
 
 
 @pytest.fixture
@@ -67,11 +69,13 @@ def test_clicking_a_well_shows_it(viewer, opened: PlateDock, session: Session, q
 
 def test_every_column_and_the_cell_count_can_colour_the_plate(opened: PlateDock) -> None:
     titles = choices(opened.looking.colour_box)
-    expected = ["Vote and its share", "Vote", "Vote right or wrong", "Share of DMSO", "Share of taxol", "Cell count"]
-    assert titles == [*expected, "drug", "dose"]
-    for index in range(opened.looking.colour_box.count()):
-        opened.looking.colour_box.setCurrentIndex(index)
-        assert opened.looking.view.colouring().wells["A01"].colour or opened.looking.colour_box.currentData() == ""
+    votes = ["Vote and its share", "Vote", "Vote right or wrong", "Accuracy: share of cells right"]
+    assert titles[:7] == ["Votes", *votes, "Share of DMSO", "Share of taxol"]
+    assert titles[7:10] == ["Cells", "Cell count", "Failed fields"]
+    assert {"Plate map", "drug", "dose"} <= set(titles[10:])
+    for key in opened.looking.colour_box.choices():
+        opened.looking.colour_box.choose(key)
+        assert opened.looking.view.colouring().wells["A01"].colour or key.startswith("map:")
 
 
 def test_the_chosen_colouring_outlives_new_results(opened: PlateDock, session: Session, small_study, settle) -> None:
@@ -104,7 +108,8 @@ def test_several_fields_are_walked_by_choice_and_by_arrows(viewer, session, stud
     dock = docked(viewer, PlateDock)
     dock.open_path(study.path)
     settle(session)
-    assert choices(dock.looking.field_box) == ["field 1", "field 2"]
+    assert choices(dock.looking.field_box) == ["field 1 of 2", "field 2 of 2"]
+    assert not dock.looking.strip.isHidden()
     dock.looking.field_box.setCurrentIndex(1)
     assert session.state.key.field == 2
     dock.looking.next_button.click()
@@ -127,10 +132,128 @@ def test_several_plates_can_be_chosen(viewer, session, tiny_plate, tmp_path, qtb
     dock.open_path(study.path)
     settle(session)
     assert choices(dock.looking.plate_box) == ["P-one", "P-two"]
+    session.state.choose_well("P-one", "B02")
     dock.looking.plate_box.setCurrentIndex(1)
     settle(session)
-    assert session.state.key.plate == "P-two"
+    assert session.state.key[:2] == ("P-two", "B02"), "the well is kept"
     assert viewer.canvas.overlays.text.text.startswith("P-two/")
+    dock.looking.previous_plate.click()
+    assert session.state.plate == "P-one"
+    assert not dock.looking.previous_plate.isEnabled()
+    dock.looking.next_plate.click()
+    assert dock.looking.plate_box.currentText() == "P-two"
+    settle(session)
+
+
+@pytest.fixture
+def measured(dock: PlateDock, session: Session, bare_study: Study, settle, qtbot) -> PlateDock:
+    """Return the dock with a study whose cells have an area: of well A01 1 to 4, of A02 2 to 5, and so on."""
+    write_masks(bare_study, failed={FieldKey("plate", "B02", 1): "the file is truncated"})
+    path = bare_study.cells_path("watershed")
+    cells = read_table(path)
+    cells = cells[cells["well"] != "B02"]
+    first = cells["well"].map({"A01": 1.0, "A02": 2.0, "A03": 3.0, "B01": 4.0})
+    write_table(path, cells.assign(area=first + cells.groupby("well").cumcount()))
+    dock.open_path(bare_study.path)
+    settle(session)
+    return dock
+
+
+def colour_by(dock: PlateDock, key: str, qtbot) -> None:
+    dock.looking.colour_box.choose(key)
+    qtbot.waitUntil(lambda: not dock.looking.busy, timeout=20_000)
+
+
+def test_any_measurement_can_colour_the_plate(measured: PlateDock, qtbot) -> None:
+    page = measured.looking
+    assert page.statistic_box.isHidden()
+    colour_by(measured, "measured:area", qtbot)
+    assert not page.statistic_box.isHidden()
+    wells = page.view.colouring().wells
+    assert wells["A01"].at == 0
+    assert wells["B01"].at == 1
+    assert (wells["B02"].colour, wells["B02"].mark) == ("", "failed")
+    assert (page.legend.bars()[0].low, page.legend.bars()[0].high) == ("2.5", "5.5 px²")
+    assert "2.5 px²" in page.tooltip("A01")
+    assert page.selection.text() == "A01 · 4 cells · 2.5 px²"
+
+
+def test_the_mean_can_stand_for_the_cells(measured: PlateDock, qtbot) -> None:
+    page = measured.looking
+    colour_by(measured, "measured:area", qtbot)
+    page.statistic_box.setCurrentText("mean")
+    qtbot.waitUntil(lambda: not page.busy, timeout=20_000)
+    assert "mean area" in page.tooltip("A01")
+
+
+def test_cells_measured_anew_colour_the_plate_anew(measured: PlateDock, session, bare_study, qtbot, settle) -> None:
+    page = measured.looking
+    colour_by(measured, "measured:area", qtbot)
+    path = bare_study.cells_path("watershed")
+    write_table(path, read_table(path).assign(area=lambda table: table["area"] + 1000))
+    session.state.results_written()
+    settle(session)
+    qtbot.waitUntil(lambda: not page.busy, timeout=20_000)
+    assert page.legend.bars()[0].low == "1,002"
+
+
+def test_a_measurement_that_is_gone_is_no_longer_offered(
+    measured: PlateDock, session, bare_study, qtbot, settle
+) -> None:
+    page = measured.looking
+    colour_by(measured, "measured:area", qtbot)
+    path = bare_study.cells_path("watershed")
+    write_table(path, read_table(path).drop(columns="area"))
+    session.state.results_written()
+    settle(session)
+    assert "measured:area" not in page.colour_box.choices()
+    assert page.colour_box.currentData() == CELLS
+
+
+def test_a_cells_table_that_cannot_be_read_is_said(measured: PlateDock, bare_study: Study, qtbot) -> None:
+    page = measured.looking
+    bare_study.cells_path("watershed").write_bytes(b"PAR1 and then nothing")
+    colour_by(measured, "measured:area", qtbot)
+    assert "cannot be read" in page.problem.text()
+    assert not page.problem.isHidden()
+    assert page.view.colouring().wells["A01"].mark == "unknown"
+    colour_by(measured, CELLS, qtbot)
+    assert page.problem.isHidden()
+
+
+def test_several_wells_are_chosen_summed_up_and_copied(opened: PlateDock, session: Session, qtbot) -> None:
+    from qtpy.QtCore import Qt
+
+    page = opened.looking
+    page.colour_box.choose("share:taxol")
+    assert page.copy_button.isHidden()
+    place = page.view.well_rect("A03").center().toPoint()
+    qtbot.mouseClick(page.view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, place)
+    assert page.view.chosen() == {"A01", "A02", "A03"}
+    assert session.state.key.well == "A01"
+    assert page.selection.text() == "3 wells · 12 cells · mean 58 % ± 38 % (SD, well level)"
+    with qtbot.waitSignal(page.textCopied) as told:
+        qtbot.keyClick(page.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert [line.split("\t")[1] for line in told.args[0].splitlines()] == ["well", "A01", "A02", "A03"]
+    qtbot.keyClick(page.view, Qt.Key.Key_Escape)
+    assert page.view.chosen() == {"A01"}
+
+
+def test_pointing_at_a_class_in_the_legend_shows_its_wells(opened: PlateDock) -> None:
+    page = opened.looking
+    page.colour_box.choose("vote")
+    taxol = next(entry for entry in page.legend.entries() if entry.name == "taxol")
+    page.legend.entryHovered.emit(taxol)
+    assert page.view._bright == {"A02", "B02"}
+    page.legend.entryHovered.emit(None)
+    assert page.view._bright is None
+
+
+def test_failed_fields_are_marked_in_the_strip(measured: PlateDock, session: Session) -> None:
+    session.state.choose_well("plate", "B02")
+    assert measured.looking.strip.failed() == {1: "the file is truncated"}
+    session.state.choose_well("plate", "A01")
+    assert measured.looking.strip.failed() == {}
 
 
 def test_a_folder_of_images_is_offered_as_a_new_study(dock: PlateDock, bare_study: Study) -> None:
@@ -156,7 +279,7 @@ def test_a_new_study_is_made_and_opened(
     settle(session)
     assert session.state.study.path == tmp_path / "made.cellvote"
     assert dock.pages.currentWidget() is dock.looking
-    assert choices(dock.looking.colour_box) == ["drug"]
+    assert "map:drug" in dock.looking.colour_box.choices()
 
 
 def test_a_study_that_cannot_be_made_says_why(dock: PlateDock, session, bare_study: Study, qtbot) -> None:

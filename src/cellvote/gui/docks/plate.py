@@ -10,7 +10,9 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QStackedWidget
 from cellvote.gui.docks.dock import Dock, row, text_label
 from cellvote.gui.docks.new_study import NewStudyForm
 from cellvote.gui.docks.plate_page import PlatePage
+from cellvote.gui.docks.view_bar import ViewBar
 from cellvote.gui.layer_data import mark_of
+from cellvote.gui.plate_map_editor import PlateMapEditor
 from cellvote.study.study import SUFFIX
 
 
@@ -26,6 +28,7 @@ class PlateDock(Dock):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer)
         self.setAcceptDrops(True)
+        self.map_editor: PlateMapEditor | None = None
         self._make_top()
         self.empty = self._make_empty()
         self.new_study = NewStudyForm(self.session)
@@ -35,8 +38,11 @@ class PlateDock(Dock):
         for page in (self.empty, self.new_study, self.looking):
             self.pages.addWidget(page)
         self.body.addWidget(self.pages, 1)
+        self.view_bar = ViewBar(self.session)
+        self.foot.addWidget(self.view_bar)
         self.foot.addWidget(self.looking.field_row)
-        self.looking.field_row.hide()
+        for part in (self.view_bar, self.looking.field_row):
+            part.hide()
         self.pages.currentChanged.connect(self._on_page_changed)
         events = self.state.events
         self.listen(events.study, self._on_study_changed)
@@ -60,9 +66,14 @@ class PlateDock(Dock):
         self.new_button = QPushButton("New …")
         self.new_button.setToolTip("Make a study of a folder of images")
         self.new_button.clicked.connect(self._on_new_clicked)
-        for button in (self.open_button, self.new_button):
+        self.map_button = QPushButton("Plate map …")
+        self.map_button.setToolTip("Look at what was done to each well, and correct it")
+        self.map_button.clicked.connect(self._on_map_clicked)
+        self.map_button.hide()
+        buttons = (self.map_button, self.open_button, self.new_button)
+        for button in buttons:
             button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.body.addWidget(row(self.title, self.open_button, self.new_button))
+        self.body.addWidget(row(self.title, *buttons))
 
     @staticmethod
     def _make_empty() -> QWidget:
@@ -107,6 +118,19 @@ class PlateDock(Dock):
         if path:
             self.open_path(path)
 
+    def _on_map_clicked(self) -> None:
+        """Open the plate map of the study, one window for each."""
+        study = self.state.study
+        if study is None:
+            return
+        if self.map_editor is None or self.map_editor.study is not study:
+            if self.map_editor is not None and not self.map_editor.close():
+                return  # it asks about changes that are not saved
+            self.map_editor = PlateMapEditor(study, self)
+            self.map_editor.saved.connect(self.state.results_written)
+        self.map_editor.show()
+        self.map_editor.raise_()
+
     def _on_new_clicked(self) -> None:
         self.pages.setCurrentWidget(self.new_study)
 
@@ -114,7 +138,8 @@ class PlateDock(Dock):
         self.pages.setCurrentWidget(self.looking if self.state.study is not None else self.empty)
 
     def _on_page_changed(self) -> None:
-        self.looking.field_row.setVisible(self.pages.currentWidget() is self.looking)
+        for part in (self.view_bar, self.looking.field_row):
+            part.setVisible(self.pages.currentWidget() is self.looking)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
         """Take folders."""
@@ -135,6 +160,7 @@ class PlateDock(Dock):
         wells = len({(key.plate, key.well) for key in study.fields})
         self.title.setText(f"<b>{name}</b><br>{wells:,} wells · {len(study.fields):,} fields")
         self.title.setToolTip(f"{study.path}\nimages: {study.source}\nlayout: {study.info.layout}")
+        self.map_button.show()
         self.pages.setCurrentWidget(self.looking)
         self.looking.show_study()
 

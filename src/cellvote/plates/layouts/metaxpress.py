@@ -47,7 +47,7 @@ class MetaXpress:
         told = [one for path in folder.sample() if (one := how_told(path)) is not None]
         if not told:
             return 0.0
-        described = any(path.casefold().endswith(_SUFFIX) for path in folder.files)
+        described = any(path.casefold().endswith(_SUFFIX) for path in folder.companions)
         share = sum(1.0 if described and one else one for one in told) / len(told)
         return 1.0 if described and share > 0.5 else share
 
@@ -71,7 +71,7 @@ class MetaXpress:
 def _find_descriptions(folder: Folder, units: Sequence[Unit]) -> dict[int, Htd]:
     """Find the description of each unit: beside its images or in the folders above them, named as they at best."""
     by_folder: dict[str, list[str]] = {}
-    for path in folder.files:
+    for path in folder.companions:
         if path.casefold().endswith(_SUFFIX):
             by_folder.setdefault(path.rpartition("/")[0], []).append(path)
     read: dict[str, Htd | None] = {}

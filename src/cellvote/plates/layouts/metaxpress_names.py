@@ -2,15 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import plane_number
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.named_groups import PASSED_OVER
+from cellvote.plates.layouts.text_columns import TextColumn, find_groups
 from cellvote.plates.wells import parse_well
 
 _GUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
@@ -21,7 +24,10 @@ _NAME: Final = re.compile(
 )
 _THUMBNAIL: Final = re.compile(rf"_thumb(?:{_GUID})?\.tiff?", re.IGNORECASE)
 _FOLDER: Final = re.compile(r"time_?point_?(?P<timepoint>\d+)|z_?step_?(?P<step>\d+)", re.IGNORECASE)
+_ADVICE: Final = "Rename the file, or give a --pattern."
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Integers = npt.NDArray[np.int64]
 
 NO_STEP: Final = -1
 """The step of images that no name or folder gives one."""
@@ -105,70 +111,61 @@ def read_names(folder: Folder) -> Names:
     LayoutError
         Where a name cannot be of a well or a number.
     """
-    paths: list[str] = []
-    below: list[str] = []
-    found: list[tuple[str | None, ...]] = []
-    others: list[str] = []
-    fullmatch = _NAME.fullmatch
-    for path in folder.images:
-        cut = path.rfind("/") + 1
-        match = fullmatch(path, cut)
-        if match:
-            paths.append(path)
-            below.append(path[:cut])
-            found.append(match.groups())
-        elif not is_thumbnail(path):
-            others.append(path)
-    columns = list(zip(*found, strict=True)) or [()] * _NAME.groups
-    prefix, well, field, channel, step, timepoint, guid = columns
-    places = {one: _place(folder, one.rstrip("/")) for one in dict.fromkeys(below)}
-    fields = _read_each(field, plane_number, paths)
-    units, codes = _units(places, below, prefix, guid)
+    images = folder.images
+    texts, unfit = find_groups(images, _NAME.groups, lambda path: _NAME.fullmatch(path, path.rfind("/") + 1))
+    others = tuple(images[i] for i in unfit if not is_thumbnail(images[i]))
+    left = set(unfit)
+    paths = [path for i, path in enumerate(images) if i not in left] if left else list(images)
+    prefix, well, field, channel, step, timepoint = (TextColumn.of(column) for column in texts[:-1])
+    guids = np.array([guid is not None for guid in texts[-1]], bool)
+    below = TextColumn.of([path[: path.rfind("/") + 1] for path in paths])
+    places = [_place(folder, str(one).rstrip("/")) for one in below.values]
+    units, codes = _units(places, below, prefix, guids)
+    fields = _numbers(field, paths)
     table = pd.DataFrame(
         {
             "path": pd.array(paths, dtype="str"),
             "unit": codes,
-            "well": pd.array(_read_each(well, parse_well, paths), dtype="str"),
-            "field": [number + 1 for number in fields] if 0 in fields else fields,
-            "channel": _read_each(channel, plane_number, paths),
-            "step": [places[one].step for one in below] if not any(step) else _read_each(step, plane_number, paths),
-            "timepoint": [places[one].timepoint for one in below]
-            if not any(timepoint)
-            else _read_each(timepoint, plane_number, paths),
+            "well": well.texts(parse_well, paths, "well", _ADVICE),
+            "field": fields + 1 if 0 in fields else fields,
+            "channel": _numbers(channel, paths),
+            "step": _numbers(step, paths) if any(step.values) else _of_places(below, [one.step for one in places]),
+            "timepoint": _numbers(timepoint, paths)
+            if any(timepoint.values)
+            else _of_places(below, [one.timepoint for one in places]),
         }
     )
-    return Names(table, units, any(channel), tuple(others))
+    return Names(table, units, any(channel.values), others)
 
 
-def _read_each(texts: Sequence[str | None], read: Callable[[str], Any], paths: Sequence[str]) -> list[Any]:
-    """Read a column of texts, each different one once; what is not there is one."""
-    known: dict[str | None, Any] = {}
-    for text in dict.fromkeys(texts):
-        try:
-            known[text] = read(text or "1")
-        except ValueError as error:
-            raise LayoutError(f"{paths[texts.index(text)]}: {error}. Rename the file, or give a --pattern.") from error
-    return [known[text] for text in texts]
+def _numbers(texts: TextColumn, paths: Sequence[str]) -> Integers:
+    """Read a column of numbers; what is not there is one."""
+    return np.array(texts.read(plane_number, paths, "number", 1, _ADVICE), np.int64)[texts.codes]
+
+
+def _of_places(below: TextColumn, numbers: Sequence[int]) -> Integers:
+    return np.array(numbers, np.int64)[below.codes]
 
 
 def _units(
-    places: dict[str, _Place], below: Sequence[str], prefixes: Sequence[str | None], guids: Sequence[str | None]
-) -> tuple[tuple[Unit, ...], list[int]]:
+    places: Sequence[_Place], below: TextColumn, prefixes: TextColumn, guids: npt.NDArray[np.bool_]
+) -> tuple[tuple[Unit, ...], Integers]:
     """Name the plates: exports after what stands before the well, raw files after their folder."""
+    pairs = below.codes * max(len(prefixes.values), 1) + prefixes.codes
+    first, codes = np.unique(pairs, return_index=True, return_inverse=True)[1:]
+    keys = [(places[below.codes[at]].home, prefixes.values[prefixes.codes[at]] or "") for at in first]
+    with_guid = set(codes[guids].tolist())
     raw: dict[tuple[str, str], bool] = {}
-    keys = {pair: (places[pair[0]], pair[1] or "") for pair in set(zip(below, prefixes, strict=True))}
-    for pair, guid in set(zip(zip(below, prefixes, strict=True), map(bool, guids), strict=True)):
-        place, prefix = keys[pair]
-        raw[place.home, prefix] = raw.get((place.home, prefix), False) or guid
+    for code, key in enumerate(keys):
+        raw[key] = raw.get(key, False) or code in with_guid
     n_prefixes = Counter(home for home, _ in raw)
-    by_home = {place.home: place for place in places.values()}
+    by_home = {place.home: place for place in places}
     units: dict[tuple[str, str], Unit] = {}
     for home, prefix in sorted(raw):
         by_folder = raw[home, prefix] and n_prefixes[home] == 1
         units[home, prefix] = Unit(home, prefix, by_home[home].plate if by_folder or not prefix else prefix)
     numbers = {key: i for i, key in enumerate(units)}
-    codes = {pair: numbers[place.home, prefix] for pair, (place, prefix) in keys.items()}
-    return tuple(units.values()), [codes[pair] for pair in zip(below, prefixes, strict=True)]
+    return tuple(units.values()), np.array([numbers[key] for key in keys], np.int64)[codes]
 
 
 def _place(folder: Folder, below: str) -> _Place:

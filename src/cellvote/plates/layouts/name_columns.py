@@ -36,7 +36,7 @@ _NAMES_OF_PARTS: Final = re.compile(
 )
 _WORD: Final = re.compile(
     r"(?>(?i:(well|point|position|pos|field|fld|site|fov|channel|chan|wv|wavelength|seq|series|plate|timepoint|time|zstep"
-    r"|zslice|row|column|col)))(?=[A-Z\d])(.+)"
+    r"|zslice|row|column|col)))[ _-]*(?=[A-Z\d])(.+)"
 )
 _CODES: Final = re.compile(r"(?:[A-Za-z]{1,3}\d+){2,}")
 _CODE: Final = re.compile(r"[A-Za-z]{1,3}\d+")

@@ -150,7 +150,7 @@ def _take_hinted(meanings: Meanings, left: dict[int, Column], columns: list[Colu
                 continue
             hint = "plate" if i < well_at else "z" if "field" in spelled and "z" not in spelled else "field"
             meanings.ask("letter p", f"The number after the letter p is read as the {hint}.", column)
-        if hint == "sequence":
+        if hint == "sequence" or (hint == "plate" and column.in_folder):  # plates are named after the whole folder
             del left[i]
         elif hint and hint not in told and hint not in {"well", "row", "column"}:
             if hint in {"channel", "plate"}:

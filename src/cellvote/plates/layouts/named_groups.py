@@ -13,7 +13,7 @@ import tifffile
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
-from cellvote.plates.layouts.text_columns import TextColumn, numbered
+from cellvote.plates.layouts.text_columns import TextColumn, find_groups, numbered
 from cellvote.plates.pixels import TIFF_SUFFIXES, read_plane
 from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
@@ -22,8 +22,6 @@ GROUPS: Final = frozenset({"plate", "well", "row", "column", "field", "channel",
 
 PASSED_OVER: Final = frozenset({"images", "orig"})
 """Folders that no plate is named after."""
-
-_CHUNK: Final = 500
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ class NamedGroups:
         LayoutError
             Where the pattern finds something that cannot be a well or a number.
         """
-        texts, unfit = self._texts(folder.images)
         paths: Sequence[str] = folder.images
+        texts, unfit = find_groups(paths, self.pattern.groups, self.pattern.fullmatch, self._by_file_name)
         others: list[str] = []
         if unfit:
             others = [paths[i] for i in unfit if not self._ignores(paths[i])]
@@ -91,31 +89,12 @@ class NamedGroups:
         groups = {name: TextColumn.of(texts[at - 1]) for name, at in self.pattern.groupindex.items() if name in GROUPS}
         return pd.DataFrame({"path": pd.array(paths, dtype="str"), **self._columns(folder, paths, groups)}), others
 
-    def _texts(self, paths: Sequence[str]) -> tuple[list[list[str | None]], list[int]]:
-        """Give what each group finds in the paths that match, and which do not.
-
-        A few paths at a time: tens of thousands of tuples at once make Python's garbage collector go through
-        everything that there is, again and again.
-        """
-        fullmatch = self.pattern.fullmatch
-        texts: list[list[str | None]] = [[] for _ in range(self.pattern.groups)]
-        unfit: list[int] = []
-        for start in range(0, len(paths), _CHUNK):
-            chunk = paths[start : start + _CHUNK]
-            rows = [match.groups() if (match := fullmatch(path)) else None for path in chunk]
-            if None in rows:
-                for i, row in enumerate(rows):
-                    if row is None:
-                        by_name = fullmatch(chunk[i][chunk[i].rfind("/") + 1 :])
-                        rows[i] = by_name.groups() if by_name else None
-                unfit += [start + i for i, row in enumerate(rows) if row is None]
-            for column, part in zip(texts, zip(*filter(None, rows), strict=True), strict=False):
-                column += part
-        return texts, unfit
-
     def matches(self, path: str) -> re.Match[str] | None:
         """Fit the pattern to the whole path below the folder, or to the file's name."""
-        return self.pattern.fullmatch(path) or self.pattern.fullmatch(path[path.rfind("/") + 1 :])
+        return self.pattern.fullmatch(path) or self._by_file_name(path)
+
+    def _by_file_name(self, path: str) -> re.Match[str] | None:
+        return self.pattern.fullmatch(path[path.rfind("/") + 1 :])
 
     def _ignores(self, path: str) -> bool:
         return self.ignored is not None and bool(self.ignored.search(path))

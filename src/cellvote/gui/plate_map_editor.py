@@ -1,0 +1,450 @@
+"""The plate-map editor: what was done to each well, on the plate and as a table, corrected, undone, saved."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pandas as pd
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
+from qtpy.QtGui import QCloseEvent, QUndoCommand, QUndoStack
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QInputDialog,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cellvote.errors import CellVoteError, PlateMapError
+from cellvote.gui import plate_map_edits as edits
+from cellvote.gui.background import Background
+from cellvote.gui.facts import PlateFacts
+from cellvote.gui.plate_colouring import colour_plate
+from cellvote.gui.plate_columns import MAP
+from cellvote.gui.plate_map_panels import PlateMapPanels
+from cellvote.gui.vote_text import well_tooltip
+from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map, recognise_controls, save_plate_map
+from cellvote.study import Study
+
+_FILES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
+_SOME: Final = 6
+
+Answer = Literal["save", "discard", "cancel"]
+
+
+class _Edit(QUndoCommand):
+    """One edit: the whole plate map before and after; it is small."""
+
+    def __init__(self, words: str, show: Callable[[pd.DataFrame], None], before: Any, after: Any) -> None:
+        super().__init__(words)
+        self._show, self._before, self._after = show, before, after
+
+    def redo(self) -> None:
+        """Show the plate map as it is after the edit."""
+        self._show(self._after)
+
+    def undo(self) -> None:
+        """Show the plate map as it was before the edit."""
+        self._show(self._before)
+
+
+class PlateMapEditor(QWidget):
+    """Edits the plate map of a study.
+
+    Parameters
+    ----------
+    study
+        Whose plate map it is; only saving changes it.
+
+    Signals
+    -------
+    saved
+        The plate map was saved into the study.
+    """
+
+    saved = Signal()
+
+    def __init__(self, study: Study, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Window)
+        self.study = study
+        self._table = study.plate_map
+        self._reasons: list[str] = []
+        self._facts = PlateFacts({})
+        self._selecting = False
+        self._closing = False
+        self.undo_stack = QUndoStack(self)
+        self._work = Background(self._on_work_done)
+        self.setWindowTitle(f"Plate map of {study.path.stem}[*]")
+        self.resize(1180, 740)
+        self.panels = panels = PlateMapPanels(self.undo_stack)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 10)
+        layout.addWidget(panels)
+        self.view, self.table = panels.view, panels.table
+        self._connect(panels)
+        panels.fill_plates(study.plates)
+        self._show_table(self._table)
+        columns = edits.entry_columns(self._table)
+        panels.fill_columns(columns, CONTROL_TYPE if CONTROL_TYPE in columns else next(iter(columns), ""))
+        self._show_plate()
+        self.view.choose(sorted(self.view.colouring().wells)[:1])
+
+    def _connect(self, panels: PlateMapPanels) -> None:
+        panels.plate_box.currentIndexChanged.connect(self._show_plate)
+        panels.column_box.currentIndexChanged.connect(self._on_column_chosen)
+        panels.set_button.clicked.connect(self._on_set_clicked)
+        panels.value_box.lineEdit().returnPressed.connect(self._on_set_clicked)
+        for kind, button in panels.control_buttons.items():
+            button.clicked.connect(partial(self.mark_controls, kind))
+        panels.recognised_button.clicked.connect(self.take_recognised)
+        for button, slot in (
+            (panels.add_button, self._on_add_clicked),
+            (panels.rename_button, self._on_rename_clicked),
+            (panels.remove_button, self._on_remove_clicked),
+            (panels.import_button, self._on_import_clicked),
+            (panels.export_button, self._on_export_clicked),
+            (panels.save_button, self.save),
+        ):
+            button.clicked.connect(lambda _checked=False, slot=slot: slot())
+        self.view.chosenChanged.connect(self._on_wells_chosen)
+        self.view.set_tooltips(self._tooltip)
+        self.table.selectionModel().selectionChanged.connect(self._on_cells_chosen)
+        panels.entries.entryTyped.connect(self._on_entry_typed)
+        panels.pasteRequested.connect(lambda text, into_table: self.paste(text, into_table=into_table))
+        panels.clearRequested.connect(self._on_clear_requested)
+        panels.copyRequested.connect(self._copy)
+        self.undo_stack.cleanChanged.connect(self._on_clean_changed)
+
+    # What is edited
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is read or written."""
+        return not self._work.busy
+
+    def plate_map(self) -> pd.DataFrame:
+        """The plate map as it stands; not saved yet, perhaps."""
+        return self._table
+
+    def plate(self) -> str:
+        """The plate that is shown."""
+        return str(self.panels.plate_box.currentData() or "")
+
+    def column(self) -> str:
+        """The column that the plate is coloured by, and that entries are set in."""
+        return str(self.panels.column_box.currentData() or "")
+
+    def _push(self, words: str, after: pd.DataFrame) -> None:
+        if not after.equals(self._table):
+            self.undo_stack.push(_Edit(words, self._show_table, self._table, after))
+
+    def _try(self, words: str, edit: Callable[[], pd.DataFrame]) -> None:
+        """Edit, or say why that cannot be."""
+        try:
+            self._push(words, edit())
+        except PlateMapError as error:
+            self.panels.say(str(error), bad=True)
+
+    def set_entries(self, entry: str) -> None:
+        """Write an entry into all chosen wells."""
+        if not self.column():
+            self.panels.say("Add a column first.", bad=True)
+            return
+        rows = self._chosen_rows()
+        self._push(
+            f"{self.column()} = {entry or 'nothing'} in {len(rows)} wells",
+            edits.with_entries(self._table, rows, self.column(), entry),
+        )
+
+    def mark_controls(self, kind: str) -> None:
+        """Say which controls the chosen wells are: ``negative``, ``positive``, or nothing."""
+        rows = self._chosen_rows()
+        words = f"{kind or 'no'} control in {len(rows)} wells"
+        self._push(words, edits.with_entries(self._table, rows, CONTROL_TYPE, kind))
+        self.choose_column(CONTROL_TYPE)
+
+    def take_recognised(self) -> None:
+        """Take the controls as they are recognised."""
+        found = recognise_controls(self._table)[CONTROL_TYPE].tolist()
+        every = range(len(self._table))
+        self._push("take recognised controls", edits.with_each_entry(self._table, every, CONTROL_TYPE, found))
+        self.choose_column(CONTROL_TYPE)
+
+    def add_column(self, name: str) -> None:
+        """Add an empty column, and choose it."""
+
+        def _edit() -> pd.DataFrame:
+            return self._table.assign(**{edits.check_name(self._table, name): pd.Series("", self._table.index, "str")})
+
+        self._try(f"add {name}", _edit)
+        self.choose_column(name.strip())
+
+    def rename_column(self, old: str, new: str) -> None:
+        """Give a column another name."""
+
+        def _edit() -> pd.DataFrame:
+            others = self._table.drop(columns=old)
+            return self._table.rename(columns={old: edits.check_name(others, new)})
+
+        self._try(f"rename {old}", _edit)
+        self.choose_column(new.strip())
+
+    def remove_column(self, name: str) -> None:
+        """Take a column away."""
+        self._push(f"remove {name}", self._table.drop(columns=name))
+
+    def paste(self, text: str, *, into_table: bool = False) -> None:
+        """Paste what a spreadsheet has copied: onto the plate, or into the table at what is chosen there."""
+        block = edits.read_block(text)
+        if not block:
+            self.panels.say("There is nothing to paste.", bad=True)
+            return
+        if into_table:
+            self._try("paste", lambda: self._pasted_in_table(block))
+        elif not self.column():
+            self.panels.say("Add a column first.", bad=True)
+        else:
+            wells = self.view.wells()
+            self._try("paste", lambda: edits.pasted_on_plate(self._table, self.plate(), self.column(), block, wells))
+
+    def _pasted_in_table(self, block: edits.Block) -> pd.DataFrame:
+        chosen = [i for i in self.table.selectedIndexes() if self.panels.entries.column_at(i.column())]
+        if not chosen:
+            raise PlateMapError("choose where to paste: an entry of a column that can be edited.")
+        entries = self.panels.entries
+        first, left = min(i.row() for i in chosen), min(i.column() for i in chosen)
+        single = len(block) == 1 and len(block[0]) == 1
+        shown = sorted({i.row() for i in chosen}) if single else range(first, entries.rowCount())
+        columns = [entries.column_at(section) for section in range(left, entries.columnCount())]
+        return edits.pasted_in_table(self._table, [entries.row_at(row) for row in shown], columns, block)
+
+    # Showing
+
+    def _show_table(self, table: pd.DataFrame) -> None:
+        """Show a plate map; called by every edit, undone or done again."""
+        chosen = self.column()
+        self._table = table
+        columns = edits.entry_columns(table)
+        self.panels.fill_columns(columns, chosen if chosen in columns else next(iter(columns), ""))
+        found = recognise_controls(table)
+        self._reasons = found["reason"].tolist()
+        self._show_plate()
+        self.panels.show_controls(found, table)
+        mismatches = check_plate_map(edits.acquisition_of(self.study), table)
+        self.panels.show_mismatches(mismatches)
+
+    def _show_plate(self) -> None:
+        table, plate = self._table, self.plate()
+        names = edits.entry_columns(table)
+        shown = table[(table["plate"] == plate).to_numpy()]
+        keys = list(zip(shown["plate"].tolist(), shown["well"].tolist(), strict=True))
+        entries = zip(*(shown[name].tolist() for name in names), strict=True) if names else iter([()] * len(keys))
+        wells = {key: dict(zip(names, row, strict=True)) for key, row in zip(keys, entries, strict=True)}
+        imaged = frozenset(key for key, there in zip(keys, shown["imaged"].tolist(), strict=True) if there)
+        self._facts = PlateFacts(wells=wells, imaged=imaged, columns=tuple(names))
+        coloured = colour_plate(self._facts, plate, f"{MAP}{self.column()}")
+        self.view.set_colouring(coloured)
+        self.view.setVisible(any(well for _, well in keys))
+        self.panels.legend.set_content(coloured.entries, coloured.bars)
+        rows = [i for i, of in enumerate(table["plate"].tolist()) if of == plate]
+        self.panels.entries.show(table, rows, self._reasons)
+        self._on_wells_chosen()
+
+    def _tooltip(self, well: str) -> str:
+        return well_tooltip((self.plate(), well), self._facts, 0)
+
+    def choose_column(self, name: str) -> None:
+        """Colour by a column, and set entries in it."""
+        self.panels.column_box.setCurrentIndex(max(self.panels.column_box.findData(name), 0))
+
+    def _on_column_chosen(self) -> None:
+        self._show_plate()
+        self._offer_values()
+
+    def _offer_values(self) -> None:
+        column = self.column()
+        values = sorted(set(self._table[column]) - {""}, key=str.casefold) if column in self._table else []
+        self.panels.fill_values(values)
+
+    # Choosing wells, here and there
+
+    def _chosen_rows(self) -> list[int]:
+        places = edits.rows_of(self._table, self.plate())
+        rows = [places[well] for well in self.view.wells() if well in places]
+        if not rows and not places:  # images without wells: only the table can choose
+            rows = sorted({self.panels.entries.row_at(i.row()) for i in self.table.selectedIndexes()})
+        return rows
+
+    def _on_wells_chosen(self) -> None:
+        wells = self.view.wells()
+        listed = ", ".join(wells[:_SOME]) + (" …" if len(wells) > _SOME else "")
+        self.panels.show_chosen(len(wells), listed)
+        self._offer_values()
+        if self._selecting:
+            return
+        self._selecting = True
+        entries, selection = self.panels.entries, QItemSelection()
+        if self.column():
+            section = entries.section_of(self.column())
+            for row in self._chosen_rows():
+                index = entries.index(entries.shown_row(row), section)
+                selection.select(index, index)
+        self.table.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if selection.indexes():
+            self.table.scrollTo(selection.indexes()[0])
+        self._selecting = False
+
+    def _on_cells_chosen(self) -> None:
+        if self._selecting:
+            return
+        self._selecting = True
+        entries = self.panels.entries
+        wells = self._table["well"].tolist()
+        chosen = self.table.selectedIndexes()
+        columns = {entries.column_at(index.column()) for index in chosen} - {""}
+        if len(columns) == 1 and columns != {self.column()}:
+            self.choose_column(columns.pop())
+        self.view.choose(wells[entries.row_at(index.row())] for index in chosen)
+        self._selecting = False
+
+    # Slots
+
+    def _on_set_clicked(self) -> None:
+        self.set_entries(self.panels.value_box.currentText())
+
+    def _on_clear_requested(self, in_table: bool) -> None:
+        if not in_table:
+            self.set_entries("")
+            return
+        entries, table = self.panels.entries, self._table
+        for index in self.table.selectedIndexes():
+            column = entries.column_at(index.column())
+            if column:
+                table = edits.with_entries(table, [entries.row_at(index.row())], column, "")
+        self._push("clear", table)
+
+    def _on_entry_typed(self, row: int, column: str, entry: str) -> None:
+        well = self._table["well"].iloc[row]
+        self._push(f"{column} of {well}", edits.with_entries(self._table, [row], column, entry))
+
+    def _on_add_clicked(self) -> None:
+        name, fine = QInputDialog.getText(self, "Add a column", "Name of the column")
+        if fine:
+            self.add_column(name)
+
+    def _on_rename_clicked(self) -> None:
+        old = self.column()
+        name, fine = QInputDialog.getText(self, "Rename a column", f"New name of {old}", text=old)
+        if fine and old and name.strip() != old:
+            self.rename_column(old, name)
+
+    def _on_remove_clicked(self) -> None:
+        if self.column():
+            self.remove_column(self.column())
+
+    def _copy(self) -> None:
+        """Copy what is chosen in the table, as spreadsheets take it."""
+        cells = {(i.row(), i.column()): str(i.data() or "") for i in self.table.selectedIndexes()}
+        rows, columns = sorted({row for row, _ in cells}), sorted({column for _, column in cells})
+        lines = ("\t".join(cells.get((row, column), "") for column in columns) for row in rows)
+        QApplication.clipboard().setText("\n".join(lines))
+
+    def _on_clean_changed(self, clean: bool) -> None:
+        self.setWindowModified(not clean)
+        self.panels.save_button.setEnabled(not clean)
+
+    # Files
+
+    def _on_import_clicked(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "A plate map, or a table to be joined to it", "", _FILES)
+        if path:
+            self.import_file(path)
+
+    def import_file(self, path: str | Path) -> None:
+        """Join another plate map, or a table with something in common."""
+        self.panels.say(f"Reading {Path(path).name} …")
+        self._work.ask(partial(_import, self._table, self.study, Path(path)))
+
+    def _on_export_clicked(self) -> None:
+        start = str(self.study.path.with_name(f"{self.study.path.stem}_platemap.csv"))
+        path, _ = QFileDialog.getSaveFileName(self, "Export the plate map", start, "CSV (*.csv)")
+        if path:
+            self.export(path)
+
+    def export(self, path: str | Path) -> None:
+        """Write the plate map as it stands as CSV."""
+        path = Path(path) if Path(path).suffix else Path(path).with_suffix(".csv")
+        self._work.ask(partial(_export, self._table, path))
+
+    def save(self) -> None:
+        """Write the plate map into the study."""
+        self.panels.say("Saving …")
+        self._work.ask(partial(_save, self._table, self.study))
+
+    def _on_work_done(self, done: tuple[str, pd.DataFrame | None, Sequence[str]] | CellVoteError) -> None:
+        if isinstance(done, CellVoteError):
+            self._closing = False
+            self.panels.say(str(done), bad=True)
+            return
+        what, table, problems = done
+        if what == "saved":
+            self._on_saved(table)
+            return
+        if table is not None:
+            self._push(what, table)
+        said = f"{what[:1].upper()}{what[1:]}."
+        self.panels.say(" ".join([said, *problems]), bad=False)
+
+    def _on_saved(self, table: pd.DataFrame | None) -> None:
+        if table is not None and not table.equals(self._table):  # concentrations follow what they are read from
+            self._show_table(table)
+        self.undo_stack.setClean()
+        self.panels.say(" ".join(["Saved into the study.", edits.outdated_words(self.study)]).strip())
+        self.saved.emit()
+        if self._closing:
+            self.close()
+
+    # Closing
+
+    def ask_unsaved(self) -> Answer:
+        """Ask what becomes of changes that are not saved."""
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self,
+            "Plate map",
+            "The plate map has changes that are not saved. Save them into the study?",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+        )
+        if answer == buttons.Save:
+            return "save"
+        return "discard" if answer == buttons.Discard else "cancel"
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        """Ask about changes that are not saved."""
+        if not self.undo_stack.isClean():
+            answer = self.ask_unsaved()
+            if answer != "discard":
+                event.ignore()
+                self._closing = answer == "save"
+                if self._closing:
+                    self.save()
+                return
+        self._work.forget()
+        super().closeEvent(event)
+
+
+def _import(table: pd.DataFrame, study: Study, path: Path) -> tuple[str, pd.DataFrame, list[str]]:
+    new, problems = edits.imported(table, study, path)
+    return f"joined {path.name}", new, problems
+
+
+def _export(table: pd.DataFrame, path: Path) -> tuple[str, None, list[str]]:
+    save_plate_map(table, path)
+    return f"written to {path}", None, []
+
+
+def _save(table: pd.DataFrame, study: Study) -> tuple[str, pd.DataFrame, list[str]]:
+    study.write_plate_map(table)
+    return "saved", study.plate_map, []
