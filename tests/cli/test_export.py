@@ -19,7 +19,8 @@ def test_export_as_json(call: Call, new_study: Study, tmp_path: Path) -> None:
     said = call("export", new_study.path, "--format", "ome-zarr", "--out", out, "--workers", 1, "--json")
     assert (said.code, said.err) == (0, "")
     assert {**said.json, "seconds": 0} == {
-        "format": "ome-zarr", "out": str(out), "fields": 32, "failed": [], "cells": 0, "files": [], "seconds": 0,
+        "format": "ome-zarr", "out": str(out), "fields": 32, "failed": [], "cells": 0, "files": [], "notes": [],
+        "seconds": 0,
     }  # fmt: skip
     inspected = call("inspect", out, "--json").json
     assert (inspected["layout"], inspected["wells"], inspected["channels"]) == ("ome-zarr", 16, list(CHANNELS))

@@ -179,15 +179,28 @@ def test_stacks_and_time_series_are_exported_plane_by_plane(
 
 def test_a_projection_beside_a_stack_is_left_out(tmp_path: Path) -> None:
     rows = [*grid(1, 2, 3), {"channel": 0, "z": PROJECTION}, {"channel": 1, "z": PROJECTION}]
-    export(stack_study(tmp_path, rows), tmp_path / "out.zarr")
+    summary = export(stack_study(tmp_path, rows), tmp_path / "out.zarr")
+    assert list(summary.notes) == ["Projections that the microscope made beside its stacks were left out."]
     assert sorted(read_plate(tmp_path / "out.zarr").planes["z"].unique()) == [1, 2, 3]
 
 
 def test_a_stack_with_holes_is_exported_as_the_study_reads_it(tmp_path: Path) -> None:
     study = stack_study(tmp_path, grid(1, 2, 3)[:-1])
-    export(study, tmp_path / "out.zarr")
+    [note] = export(study, tmp_path / "out.zarr").notes
+    assert "1 field(s) are no full stacks" in note
     again = Study.create(tmp_path / "again", read_plate(tmp_path / "out.zarr"))
     assert np.array_equal(again.read_field(study.fields[0]), study.read_field(study.fields[0]))
+
+
+def test_a_field_that_lacks_a_channel_is_exported_with_those_that_it_has(tmp_path: Path) -> None:
+    rows = [{"field": 1, "channel": 0}, {"field": 1, "channel": 1}, {"field": 2, "channel": 1}]
+    study = stack_study(tmp_path, rows)
+    assert export(study, tmp_path / "out.zarr").failed == []
+    acquisition = read_plate(tmp_path / "out.zarr")
+    assert acquisition.channels == study.channels
+    pd.testing.assert_frame_equal(acquisition.planes[INDEX], study.planes[INDEX])
+    row = acquisition.planes.query("field == 2").iloc[0]
+    assert np.array_equal(read_plane(acquisition.source / row["path"], row["page"]), read_plane(study.source / "2.tif"))
 
 
 def test_stage_positions_survive(tmp_path: Path) -> None:

@@ -351,6 +351,18 @@ def test_a_frame_that_claims_a_tebibyte_is_refused_before_memory_is_taken(tmp_pa
     refused(array, r"would become 1048576\.0 MiB or more")
 
 
+def test_a_chunk_within_a_shard_is_held_to_its_size_too(tmp_path: Path) -> None:
+    options = {"chunks": (1, 32, 32), "shards": (1, 64, 64), "compressors": [ZstdCodec()]}
+    array = write_array(tmp_path / "a.zarr", noise(1, 64, 64), "0.5", **options)
+    assert np.array_equal(read_zarr_plane(array), noise(1, 64, 64)[0])
+    shard = array / "c" / "0" / "0" / "0"
+    content = bytearray(shard.read_bytes())
+    at = content.index(ZSTD_BOMB[:4])
+    content[at : at + len(ZSTD_BOMB)] = ZSTD_BOMB
+    shard.write_bytes(content)
+    refused(array, "its chunk has 0.0 MiB: refused")
+
+
 def test_a_huge_chunk_file_is_refused(tmp_path: Path) -> None:
     array = write_array(tmp_path / "a.zarr", noise(1, 8, 8))
     with (array / "0" / "0" / "0").open("wb") as file:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from cellvote.cli import options
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
@@ -49,9 +50,12 @@ def export(
     else:
         what = f"{len(summary.files)} tables" if summary.files else f"{summary.fields - len(summary.failed)} fields"
         out.print(
-            f"[bold]{summary.out}[/bold]: {what}, {summary.cells:,} cells, {summary.seconds:.1f} s", soft_wrap=True
+            f"[bold]{escape(str(summary.out))}[/bold]: {what}, {summary.cells:,} cells, {summary.seconds:.1f} s",
+            soft_wrap=True,
         )
+        for note in summary.notes:
+            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
         for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {record.error}", soft_wrap=True)
+            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
     if summary.failed:
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """One field as an OME-Zarr image: its planes as the microscope left them, its label images beside them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,12 +36,13 @@ KINDS = {"masks": "", "nuclei": "_nuclei"}
 
 
 class Stack(NamedTuple):
-    """The planes of a field, to be read one by one."""
+    """The planes of a field, to be read one by one, and the numbers of their channels."""
 
     axes: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     planes: Iterator[tuple[tuple[int, ...], Plane]]
+    channels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class WriteField:
         name = str(key)
         attributes = {
             "multiscales": [multiscale(self.version, name, stack.axes, n_levels, placement, averaged=True)],
-            "omero": omero(self.version, name, self.channels),
+            "omero": omero(self.version, name, [self.channels[number] for number in stack.channels]),
         }
         write_group(folder, attributes, self.version)
         write_levels(folder, stack.axes, stack.shape, stack.dtype, stack.planes, n_levels, halve_by_mean, self.version)
@@ -147,29 +148,51 @@ def masks_checksum(study: Study, segmentations: tuple[str, ...], key: FieldKey) 
 def open_stack(study: Study, key: FieldKey) -> Stack:
     """Open the planes of a field: CYX, or TCZYX where there are several z-planes or timepoints.
 
-    Planes are as on disk. Where they are no full stack (one channel has more z-planes than another), the field is
-    as the study reads it, projected. A projection that the microscope made beside a stack is left out.
+    Planes are as on disk; channels that were not imaged are left out. Where the planes are no full stack (one channel
+    has more z-planes than another), the field is as the study reads it, projected. A projection that the microscope
+    made beside a stack is left out.
 
     Raises
     ------
     ImageReadError
-        Where a channel is missing, or a file cannot be read.
+        Where a file cannot be read, or planes differ in size.
+    """
+    stack = stack_planes(study.planes_of(key))
+    if stack is None:
+        channels, image = read_imaged(study, key)
+        return Stack("cyx", image.shape, image.dtype, (((c,), plane) for c, plane in enumerate(image)), channels)
+    axes = [sorted(stack[column].unique()) for column in ("timepoint", "channel", "z")]
+    first = _read(study, stack.iloc[0], key)
+    shape = (*(len(values) for values in axes), *first.shape)
+    return Stack("tczyx", shape, first.dtype, _read_all(study, stack, key, axes, first), tuple(map(int, axes[1])))
+
+
+def stack_planes(planes: pd.DataFrame) -> pd.DataFrame | None:
+    """Take the planes of a field that are a stack or a time series; None where it is one plane, or no full stack."""
+    in_stack = (planes["z"] != PROJECTION).to_numpy()
+    planes = planes[in_stack] if in_stack.any() else planes
+    n_times, n_channels, n_z = (planes[column].nunique() for column in ("timepoint", "channel", "z"))
+    full = len(planes) == n_times * n_channels * n_z
+    return planes if full and n_times * n_z > 1 else None
+
+
+def read_imaged(study: Study, key: FieldKey) -> tuple[tuple[int, ...], Plane]:
+    """Read the channels that a field was imaged in, as the study reads them.
+
+    Returns
+    -------
+    tuple of int, ndarray
+        Numbers of the channels, and the image as CYX.
     """
     planes = study.planes_of(key)
-    in_stack = planes["z"] != PROJECTION
-    planes = planes[in_stack] if in_stack.any() else planes
-    times, z_planes = sorted(planes["timepoint"].unique()), sorted(planes["z"].unique())
-    channels = study.info.channels
-    if len(planes) != len(times) * len(channels) * len(z_planes) or (len(times) == 1 and len(z_planes) == 1):
-        image = read_field(study.source, study.planes_of(key), channels, key, FieldReading(z=study.info.reading.z))
-        return Stack("cyx", image.shape, image.dtype, (((c,), plane) for c, plane in enumerate(image)))
-    first = _read(study, planes.iloc[0], key)
-    shape = (len(times), len(channels), len(z_planes), *first.shape)
-    return Stack("tczyx", shape, first.dtype, _read_all(study, planes, key, times, z_planes, first))
+    there = sorted(int(number) for number in planes["channel"].unique())
+    names = [study.info.channels[number] for number in there]
+    numbered = planes.assign(channel=planes["channel"].map({number: i for i, number in enumerate(there)}))
+    return tuple(there), read_field(study.source, numbered, names, key, FieldReading(z=study.info.reading.z))
 
 
 def _read_all(
-    study: Study, planes: pd.DataFrame, key: FieldKey, times: list[int], z_planes: list[int], first: Plane
+    study: Study, planes: pd.DataFrame, key: FieldKey, axes: Sequence[list[int]], first: Plane
 ) -> Iterator[tuple[tuple[int, ...], Plane]]:
     for _, row in planes.iterrows():
         plane = _read(study, row, key)
@@ -178,7 +201,8 @@ def _read_all(
                 f"{key}: the planes differ ({first.shape} {first.dtype} and {plane.shape} {plane.dtype}). "
                 "Exclude this field."
             )
-        yield (times.index(row["timepoint"]), int(row["channel"]), z_planes.index(row["z"])), plane
+        place = (row["timepoint"], row["channel"], row["z"])
+        yield tuple(values.index(value) for values, value in zip(axes, place, strict=True)), plane
 
 
 def _read(study: Study, row: "pd.Series[Any]", key: FieldKey) -> Plane:

@@ -10,14 +10,20 @@ import numpy as np
 
 from cellvote.errors import ImageReadError, StudyError
 from cellvote.exporting.destination import check_free, draft_of, put_in_place, telling
-from cellvote.exporting.field_images import WriteField, field_folder, masks_checksum, plate_folder
+from cellvote.exporting.field_images import (
+    WriteField,
+    field_folder,
+    masks_checksum,
+    plate_folder,
+    read_imaged,
+    stack_planes,
+)
 from cellvote.exporting.ngff_metadata import NgffVersion, ShownChannel, channel_colours, plate, well, well_path
 from cellvote.exporting.summary import ExportSummary
 from cellvote.exporting.zarr_writer import write_group
 from cellvote.jobs.executors import open_executor
 from cellvote.jobs.over_fields import run_over_fields
-from cellvote.plates.acquisition import FieldKey, looks_nuclear
-from cellvote.plates.fields import FieldReading, read_field
+from cellvote.plates.acquisition import PROJECTION, FieldKey, looks_nuclear
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, write_json
@@ -86,7 +92,8 @@ def export_ome_zarr(
         put_in_place(step.folder / plate_folder(study.plates[0]) if one else step.folder, out)
         shutil.rmtree(draft)
     cells = sum(record.n_cells for record in written)
-    return ExportSummary("ome-zarr", out, len(records), failed, cells, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return ExportSummary("ome-zarr", out, len(records), failed, cells, seconds, notes=_notes(study))
 
 
 def _is_export(out: Path) -> bool:
@@ -157,6 +164,27 @@ def _keep_only(folder: Path, names: set[str]) -> None:
             shutil.rmtree(path)
 
 
+def _notes(study: Study) -> list[str]:
+    """Tell which planes were not exported as they are."""
+    planes = study.planes
+    notes: list[str] = []
+    several = planes["z"].nunique() > 1 or planes["timepoint"].nunique() > 1
+    groups = [study.planes_of(key) for key in study.fields] if several else []
+    ragged = [
+        one
+        for one in groups
+        if stack_planes(one) is None and (one["timepoint"].nunique() > 1 or one["z"].nunique() > 1)
+    ]
+    if ragged:
+        notes.append(
+            f"{len(ragged)} field(s) are no full stacks (their channels differ in z-planes or timepoints) and were "
+            f"written as the study reads them, as one plane ({study.info.reading.z})."
+        )
+    if any((one["z"] == PROJECTION).any() and stack_planes(one) is not None for one in groups):
+        notes.append("Projections that the microscope made beside its stacks were left out.")
+    return notes
+
+
 def _shown_channels(study: Study) -> tuple[ShownChannel, ...]:
     """Choose colours, and contrast from fields spread over the study."""
     names = study.info.channels
@@ -165,13 +193,12 @@ def _shown_channels(study: Study) -> tuple[ShownChannel, ...]:
     samples: list[list[Any]] = [[] for _ in names]
     for i in spread:
         try:
-            key = keys[i]
-            image = read_field(study.source, study.planes_of(key), names, key, FieldReading(z=study.info.reading.z))
+            numbers, image = read_imaged(study, keys[i])
         except ImageReadError:
             continue  # the field's own turn says what is wrong with it
         step = max(1, int((image[0].size / _PIXELS_PER_FIELD) ** 0.5))
-        for sample, plane in zip(samples, image, strict=True):
-            sample.append(plane[::step, ::step].ravel())
+        for number, plane in zip(numbers, image, strict=True):
+            samples[number].append(plane[::step, ::step].ravel())
     colours = channel_colours(names, [looks_nuclear(name) for name in names])
     return tuple(
         ShownChannel(name, colour, *_window(sample))

@@ -1,7 +1,7 @@
 """What an export did."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ class ExportSummary:
         Fields that could not be read, and were left out.
     files
         Names of the files below ``out``, where these are tables.
+    notes
+        What was not exported as it is, one sentence each.
     """
 
     format: str
@@ -28,7 +30,8 @@ class ExportSummary:
     failed: Sequence[FieldRecord] = ()
     cells: int = 0
     seconds: float = 0.0
-    files: Sequence[str] = field(default=())
+    files: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values."""
@@ -40,5 +43,6 @@ class ExportSummary:
             "failed": failed,
             "cells": self.cells,
             "files": list(self.files),
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }

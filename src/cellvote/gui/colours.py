@@ -20,13 +20,25 @@ RIGHT_COLOUR: Final = "#009e73"
 WRONG_COLOUR: Final = "#d55e00"
 
 _DYES: Final = (
-    ("green", ("gfp", "fitc", "alexa488", "af488", "488", "er", "concanavalin", "fkhr", "tubulin", "cy2")),
-    ("yellow", ("yfp", "rna", "syto14", "532", "venus", "citrine")),
-    ("red", ("actin", "phalloidin", "agp", "rfp", "tritc", "cy3", "mcherry", "texas", "txred", "568", "594", "red")),
-    ("magenta", ("mito", "cy5", "647", "640", "farred", "draq5")),
-    ("cyan", ("cfp", "cerulean")),
-    ("gray", ("bright", "bf", "phase", "dic", "trans", "dpc")),
+    ("magenta", ("cy5", "647", "640", "633", "farred", "cy7", "750", "irfp", "mirfp", "draq5", "atto655")),
+    ("red", ("rfp", "tritc", "cy3", "mcherry", "texas", "txred", "568", "594", "555", "546", "tdtomato", "tmrm")),
+    ("yellow", ("yfp", "syto14", "532", "venus", "citrine")),
+    ("cyan", ("cfp", "cerulean", "turquoise")),
+    ("bop blue", ("dapi", "hoechst", "bfp", "405", "350")),
+    ("green", ("gfp", "fitc", "488", "cy2", "calcein", "mneongreen")),
 )
+"""Fluorescent dyes and proteins, by parts of their names."""
+
+_STAINED: Final = (
+    ("green", ("er", "concanavalin", "cona", "fkhr", "tubulin")),
+    ("yellow", ("rna",)),
+    ("red", ("actin", "phalloidin", "agp", "wga", "golgi", "red")),
+    ("magenta", ("mito",)),
+    ("gray", ("bright", "bf", "phase", "dic", "trans", "dpc")),
+    ("green", ("green",)),
+)
+"""What is stained, where the dye is not named."""
+
 _FREE: Final = ("green", "magenta", "bop blue", "yellow", "red", "cyan", "bop orange", "bop purple", "gray")
 
 # matplotlib's viridis without its darkest part, which a dark window swallows: numbers keep their order in grey
@@ -35,20 +47,31 @@ _SEQUENTIAL: Final = ("#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a
 
 
 def channel_colours(channels: Sequence[str]) -> tuple[str, ...]:
-    """Name napari's colormap for each channel: after the dye where its name says one, else one that is free."""
+    """Name napari's colormap for each channel: after the dye where its name says one, else one that is free.
+
+    Of several channels of one dye, the first keeps its colour: two of one colour cannot be told apart.
+    """
     if len(channels) == 1:
         return ("gray",)
-    chosen = [_dye_colour(name) for name in channels]
+    wanted = [_dye_colour(name) for name in channels]
+    chosen = [
+        colour if colour == "gray" or colour not in wanted[:number] else "" for number, colour in enumerate(wanted)
+    ]
     free = [colour for colour in _FREE if colour not in chosen]
     return tuple(colour or (free.pop(0) if free else "gray") for colour in chosen)
 
 
 def _dye_colour(channel: str) -> str:
-    if looks_nuclear(channel) and "syto14" not in channel.casefold():
-        return "bop blue"
     plain = "".join(c for c in channel.casefold() if c.isalnum())
-    for colour, dyes in _DYES:
-        if any(plain == dye if len(dye) == 2 else dye in plain for dye in dyes):
+    colour = _named_in(plain, _DYES)
+    if not colour and looks_nuclear(channel):
+        return "bop blue"
+    return colour or _named_in(plain, _STAINED)
+
+
+def _named_in(plain: str, table: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    for colour, names in table:
+        if any(plain == name if len(name) == 2 else name in plain for name in names):
             return colour
     return ""
 

@@ -1,12 +1,18 @@
 """The choice of what a plate is coloured by: grouped, and searched by typing, for there may be hundreds."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QMouseEvent, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QMouseEvent, QPalette, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QCompleter, QLineEdit, QListView, QSizePolicy
 
 from cellvote.gui.plate_columns import Choice
+
+_WIDEST: Final = 460
+"""Lists are as wide as their names, up to this: else the ends of long names could not be told apart."""
+
+_GROUND, _INK, _CHOSEN = QPalette.ColorRole.Window, QPalette.ColorRole.WindowText, QPalette.ColorRole.Mid
 
 
 class ColumnChoice(QComboBox):
@@ -41,6 +47,8 @@ class ColumnChoice(QComboBox):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         completer.setMaxVisibleItems(16)
+        completer.popup().setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.lineEdit().textEdited.connect(self._dress_popup)
         self.currentIndexChanged.connect(self._on_index_changed)
         self.lineEdit().returnPressed.connect(self._on_return_pressed)
         self.lineEdit().editingFinished.connect(self._restore_text)
@@ -64,6 +72,9 @@ class ColumnChoice(QComboBox):
                 item.setData(choice.key, Qt.ItemDataRole.UserRole)
                 item.setToolTip(choice.title)
                 self._rows.appendRow(item)
+            names = max((self.fontMetrics().horizontalAdvance(one.title) for one in choices.values()), default=0)
+            for view in (self.view(), self.completer().popup()):
+                view.setMinimumWidth(min(names + 40, _WIDEST))
         self.setCurrentIndex(self.findData(chosen) if chosen else -1)
         self.setEnabled(bool(choices))
         self.blockSignals(False)
@@ -91,6 +102,15 @@ class ColumnChoice(QComboBox):
         if keys:
             self.choose((exact or keys)[0])
         self._restore_text()
+
+    def _dress_popup(self) -> None:
+        """Give what is found the colours of the window: a popup of its own does not take them."""
+        colours = self.palette()
+        ground, ink, chosen = (colours.color(role).name() for role in (_GROUND, _INK, _CHOSEN))
+        self.completer().popup().setStyleSheet(
+            f"QListView {{ background-color: {ground}; color: {ink}; border: 1px solid {chosen}; }}"
+            f"QListView::item:selected {{ background-color: {chosen}; color: {ink}; }}"
+        )
 
     def _restore_text(self) -> None:
         """Say what is chosen, whatever was typed."""

@@ -1,6 +1,7 @@
 """The layers of the overview: a multiscale image per channel, the wells over it, the names of rows and columns."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -30,10 +31,10 @@ _KINDS: Final = (
     (*rgb("#ff6b5e"), 0.9),
     (*rgb("#ffffff"), 1.0),
 )
-_WELL_PX: Final = 24
+_ALL_WELLS_PX: Final = 768
+_WELL_PX_RANGE: Final = (12, 160)
 _STATES: Final = ("imaged", "not read yet", "not imaged", "cannot be read", "imaged")
 _NAME_COLOUR: Final = "#c9ced6"
-_MARGIN: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Frame:
     @classmethod
     def within(cls, overview: Overview, field_shape: tuple[int, int]) -> "Frame":
         """Fit an overview, and the names beside it, into the place of a field."""
-        margin = _MARGIN * overview.info.pitch_px if overview.plan.on_plate else 0.0
+        margin = 2 * _name_distance(overview) if overview.plan.on_plate else 0.0
         sizes = overview.levels[0].shape[1:]
         scale = min(room / (size + margin) for room, size in zip(field_shape, sizes, strict=True))
         return cls(scale, margin * scale)
@@ -109,7 +110,7 @@ def wells_layer(study: Study, overview: Overview, frame: Frame, facts: PlateFact
     layer = Labels(
         wells_image(overview, shown),
         name="Wells",
-        **frame.options(overview.info.pitch_px / _WELL_PX),
+        **frame.options(overview.info.pitch_px / _well_px(overview)),
         opacity=1.0,
         blending="translucent",
         colormap=CyclicLabelColormap(colors=np.array([_KINDS[CLEAR], *_KINDS]), name="wells"),
@@ -120,6 +121,11 @@ def wells_layer(study: Study, overview: Overview, frame: Frame, facts: PlateFact
     return layer
 
 
+def _well_px(overview: Overview) -> int:
+    """How finely a well is drawn: lines shall be thin where wells are large."""
+    return min(max(_ALL_WELLS_PX // max(overview.plan.shape), _WELL_PX_RANGE[0]), _WELL_PX_RANGE[1])
+
+
 def wells_image(overview: Overview, shown: str) -> npt.NDArray[np.int32]:
     """Draw the wells: every pixel of a well has a value of its own, ``number × 5 + kind + 1``.
 
@@ -128,41 +134,42 @@ def wells_image(overview: Overview, shown: str) -> npt.NDArray[np.int32]:
     ndarray
         YX int32, the same number of pixels for every well.
     """
-    rows, columns = overview.plan.shape
-    done = overview.done
-    kinds = np.tile(_picture(MISSING), (rows, columns)).reshape(rows, _WELL_PX, columns, _WELL_PX)
-    pictures = {kind: _picture(kind) for kind in (CLEAR, PENDING, FAILED)}
+    (rows, columns), size, done = overview.plan.shape, _well_px(overview), overview.done
+    pictures = {kind: _picture(kind, size) for kind in (CLEAR, PENDING, MISSING, FAILED)}
+    kinds = np.tile(pictures[MISSING], (rows, columns)).reshape(rows, size, columns, size)
     for tile in overview.plan.tiles.values():
         record = done.get(tile.name)
         kind = PENDING if record is None else FAILED if record.error else CLEAR
         kinds[tile.row, :, tile.column, :] = pictures[kind]
         if tile.name == shown:
-            part = kinds[tile.row, :, tile.column, :]
-            part[_frame()] = SHOWN
-    numbers = np.arange(rows * columns, dtype=np.int32).reshape(rows, 1, columns, 1)
-    values = numbers * len(_KINDS) + kinds + 1
-    return values.reshape(rows * _WELL_PX, columns * _WELL_PX).astype(np.int32)
+            kinds[tile.row, :, tile.column, :][_frame(size)] = SHOWN
+    numbers = np.arange(rows * columns).reshape(rows, 1, columns, 1)
+    return (numbers * len(_KINDS) + kinds + 1).reshape(rows * size, columns * size).astype(np.int32)
 
 
-def _frame() -> npt.NDArray[np.bool_]:
-    frame = np.ones((_WELL_PX, _WELL_PX), bool)
-    frame[1:-1, 1:-1] = False
+def _frame(size: int) -> npt.NDArray[np.bool_]:
+    width = 1 + size // 128
+    frame = np.ones((size, size), bool)
+    frame[width:-width, width:-width] = False
     return frame
 
 
-def _picture(kind: int) -> npt.NDArray[np.int32]:
+@lru_cache(maxsize=32)
+def _picture(kind: int, size: int) -> npt.NDArray[np.int64]:
     """Draw one well: filled while it waits, crossed out where it failed, a dotted outline where it is missing."""
-    y, x = np.indices((_WELL_PX, _WELL_PX))
-    inside = (np.minimum(y, x) >= 2) & (np.maximum(y, x) < _WELL_PX - 2)
+    y, x = np.indices((size, size))
+    far = np.minimum(np.minimum(y, x), size - 1 - np.maximum(y, x))  # from the edge
+    inside, thick = far >= max(1, size // 12), size // 64
     if kind == PENDING:
-        return np.where(inside, PENDING, CLEAR)
-    if kind == FAILED:
-        cross = (np.abs(y - x) <= 0) | (np.abs(y + x - _WELL_PX + 1) <= 0)
-        return np.where(inside & cross, FAILED, CLEAR)
-    if kind == MISSING:
-        edge = inside & ~((np.minimum(y, x) >= 3) & (np.maximum(y, x) < _WELL_PX - 3))
-        return np.where(edge & ((y + x) % 4 < 2), MISSING, CLEAR)
-    return np.zeros((_WELL_PX, _WELL_PX), np.int64)
+        drawn = inside
+    elif kind == FAILED:
+        drawn = inside & ((np.abs(y - x) <= thick) | (np.abs(y + x - size + 1) <= thick))
+    elif kind == MISSING:
+        dash = max(1, size // 16)
+        drawn = inside & (far <= max(1, size // 12) + thick) & ((y + x) // dash % 2 == 0)
+    else:
+        drawn = np.zeros((size, size), bool)
+    return np.where(drawn, kind, CLEAR)
 
 
 def wells_features(overview: Overview, facts: PlateFacts | None) -> pd.DataFrame:
@@ -206,11 +213,17 @@ def _names(overview: Overview) -> list[str]:
     return names
 
 
+def _name_distance(overview: Overview) -> float:
+    """How far before the wells their names stand: near them, whether wells are many or few."""
+    return min(0.35 * overview.info.pitch_px, 0.025 * max(overview.levels[0].shape[1:]))
+
+
 def names_layer(study: Study, overview: Overview, frame: Frame) -> Points:
     """Write letters beside the rows and numbers above the columns."""
     (rows, columns), (top, left), pitch = overview.plan.shape, overview.plan.first, overview.info.pitch_px
-    places = [((row + 0.5) * pitch, -0.35 * pitch) for row in range(rows)]
-    places += [(-0.35 * pitch, (column + 0.5) * pitch) for column in range(columns)]
+    before = -_name_distance(overview)
+    places = [((row + 0.5) * pitch, before) for row in range(rows)]
+    places += [(before, (column + 0.5) * pitch) for column in range(columns)]
     names = [row_letters(row + top) for row in range(rows)] + [str(column + left) for column in range(columns)]
     layer = Points(
         np.array(places),

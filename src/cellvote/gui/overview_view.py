@@ -1,5 +1,6 @@
 """Shows the overview of a plate: opened in another thread, filled in the background, refreshed as wells come in."""
 
+import os
 import threading
 import weakref
 from collections import deque
@@ -311,8 +312,10 @@ class OverviewView:
             self._seen = now
             wells = self._layers.layer(WELLS_ROLE)
             if isinstance(wells, Labels):
-                wells.data = wells_image(overview, self._near())
-                wells.features = wells_features(overview, self._state.facts)
+                wells.data[...] = wells_image(overview, self._near())
+                wells.refresh(extent=False, thumbnail=False)
+                if not self.filling:
+                    wells.features = wells_features(overview, self._state.facts)
         self._say(overview)
         if self._filling is not None and (self._filling.running or now[0] != overview.revision):
             self._timer.start(_FIRST_MS if self._refreshes < _SOON else _LATER_MS)
@@ -323,7 +326,7 @@ class OverviewView:
         failed = sum(bool(record.error) for record in overview.done.values())
         parts = [overview.plan.plate, f"{total:,} {what}" if done == total else f"{done:,} of {total:,} {what}"]
         if failed:
-            parts.append(f"{failed:,} with images that cannot be read")
+            parts.append(f"{failed:,} not readable")
         error = self._filling.error if self._filling is not None else ""
         parts.append(error or f"double-click a {what.removesuffix('s')} to see it, Esc to go back")
         self._text.show(" · ".join(parts), error=bool(error))
@@ -349,6 +352,11 @@ class OverviewView:
 
 def _open(study: Study, plate: str, near: str) -> tuple[Study, Overview]:
     return study, open_overview(study, plate, near)
+
+
+def _workers() -> int:
+    """Leave a core to the window."""
+    return max(1, min((os.cpu_count() or 1) - 1, 4))
 
 
 class Filling:
@@ -387,7 +395,7 @@ class Filling:
 
     def _fill(self, study: Study, overview: Overview, near: str) -> None:
         try:
-            for _ in fill_overview(study, overview, near, self._cancel, self.may_go_on):
+            for _ in fill_overview(study, overview, near, self._cancel, self.may_go_on, _workers()):
                 pass
         except CancelledError:
             return

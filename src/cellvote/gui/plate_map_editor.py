@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QUndoCommand, QUndoStack
 from qtpy.QtWidgets import (
     QApplication,
@@ -25,7 +25,7 @@ from cellvote.gui.plate_colouring import colour_plate
 from cellvote.gui.plate_columns import MAP
 from cellvote.gui.plate_map_panels import PlateMapPanels
 from cellvote.gui.vote_text import well_tooltip
-from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map, recognise_controls, save_plate_map
+from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map, save_plate_map
 from cellvote.study import Study
 
 _FILES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
@@ -68,6 +68,8 @@ class PlateMapEditor(QWidget):
 
     def __init__(self, study: Study, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
+        if parent is not None:  # closing the main window ends this one without asking it
+            parent.window().installEventFilter(self)
         self.study = study
         self._table = study.plate_map
         self._reasons: list[str] = []
@@ -167,7 +169,7 @@ class PlateMapEditor(QWidget):
 
     def take_recognised(self) -> None:
         """Take the controls as they are recognised."""
-        found = recognise_controls(self._table)[CONTROL_TYPE].tolist()
+        found = edits.recognised(self._table)[CONTROL_TYPE].tolist()
         every = range(len(self._table))
         self._push("take recognised controls", edits.with_each_entry(self._table, every, CONTROL_TYPE, found))
         self.choose_column(CONTROL_TYPE)
@@ -228,7 +230,7 @@ class PlateMapEditor(QWidget):
         self._table = table
         columns = edits.entry_columns(table)
         self.panels.fill_columns(columns, chosen if chosen in columns else next(iter(columns), ""))
-        found = recognise_controls(table)
+        found = edits.recognised(table)
         self._reasons = found["reason"].tolist()
         self._show_plate()
         self.panels.show_controls(found, table)
@@ -420,6 +422,21 @@ class PlateMapEditor(QWidget):
         if answer == buttons.Save:
             return "save"
         return "discard" if answer == buttons.Discard else "cancel"
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Ask about changes that are not saved when the main window closes."""
+        if event.type() == QEvent.Type.Close and self.isVisible() and not self.undo_stack.isClean():
+            answer = self.ask_unsaved()
+            try:
+                if answer == "save":
+                    self.study.write_plate_map(self._table)
+            except CellVoteError as error:
+                self.panels.say(str(error), bad=True)
+                answer = "cancel"
+            if answer == "cancel":
+                event.ignore()
+                return True
+        return bool(super().eventFilter(watched, event))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Ask about changes that are not saved."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cellvote.errors import PlateMapError
 from cellvote.plates.acquisition import Acquisition
-from cellvote.plates.plate_map import join_plate_map, read_maps
+from cellvote.plates.plate_map import CONTROL_TYPE, join_plate_map, read_maps, recognise_controls
 from cellvote.plates.plate_maps.columns import content_columns
 from cellvote.plates.wells import parse_column, parse_row, well_position
 from cellvote.study import Study
@@ -36,6 +36,11 @@ def with_each_entry(table: pd.DataFrame, rows: Sequence[int], column: str, entri
     for row, entry in zip(rows, entries, strict=True):
         old[row] = entry.strip()
     return table.assign(**{column: pd.Series(old, index=table.index, dtype="str")})
+
+
+def recognised(table: pd.DataFrame) -> pd.DataFrame:
+    """Recognise controls by what the map says but for ``control_type`` itself: reasons that one can check."""
+    return recognise_controls(table.drop(columns=CONTROL_TYPE, errors="ignore"))
 
 
 def check_name(table: pd.DataFrame, name: str) -> str:

@@ -2,10 +2,13 @@
 
 import bz2
 import lzma
+import math
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
+
+import numpy as np
 
 from cellvote.errors import ImageReadError
 from cellvote.plates.pixels import MAX_PLANE_BYTES
@@ -15,6 +18,8 @@ _SLACK_BYTES: Final = 2**16
 _HEAD_BYTES: Final = 14
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _UNKNOWN: Final = -1
+_INDEX_ENTRY_BYTES: Final = 16
+_CRC_BYTES: Final = 4
 
 # How much a byte can become, and what decodes only as much as it is asked for.
 _SWELLING: Final[dict[str, tuple[int, Callable[[], Any]]]] = {
@@ -42,7 +47,9 @@ def check_claim(file: Path, array: ZarrArray) -> None:
     with file.open("rb") as content:
         size = claimed = content.seek(0, 2)
         content.seek(0)
-        if array.compressor == "zstd":
+        if array.inner:
+            claimed = max(size, _sharded_bytes(content, size, array))
+        elif array.compressor == "zstd":
             claimed = _zstd_bytes(content.read(_HEAD_BYTES))
             if claimed == _UNKNOWN and size * _ZSTD_RATIO > MAX_PLANE_BYTES:
                 content.seek(0)
@@ -56,6 +63,23 @@ def check_claim(file: Path, array: ZarrArray) -> None:
             f"{file}: would become {max(size, claimed) / 2**20:.1f} MiB or more, its chunk has "
             f"{n_bytes / 2**20:.1f} MiB: refused. Copy it again, or exclude this field."
         )
+
+
+def _sharded_bytes(content: BinaryIO, size: int, array: ZarrArray) -> int:
+    """Add up what the zstd chunks of a shard claim, by its index at the end or the start."""
+    n_inner = math.prod(-(-n // inner) for n, inner in zip(array.chunks, array.inner, strict=False))
+    if array.compressor != "zstd" or not 0 < n_inner * _INDEX_ENTRY_BYTES + _CRC_BYTES <= size:
+        return 0
+    claimed = 0
+    for start in (size - n_inner * _INDEX_ENTRY_BYTES - _CRC_BYTES, size - n_inner * _INDEX_ENTRY_BYTES, 0):
+        content.seek(start)
+        offsets = np.frombuffer(content.read(n_inner * _INDEX_ENTRY_BYTES), "<u8").reshape(-1, 2)[:, 0]
+        told = 0
+        for offset in offsets[offsets < size - _HEAD_BYTES].tolist():
+            content.seek(offset)
+            told += max(0, _zstd_bytes(content.read(_HEAD_BYTES)))
+        claimed = max(claimed, told)
+    return claimed
 
 
 def _zstd_bytes(head: bytes) -> int:

@@ -31,14 +31,16 @@ def _examples(acquisition: Acquisition, planes: pd.DataFrame) -> tuple[str, ...]
 
 def _one_well(acquisition: Acquisition) -> Doubt | None:
     planes = acquisition.planes
+    wells = planes["well"].unique()
     n_files = planes["path"].nunique()
-    if len(acquisition.wells) != 1 or not planes["well"].iloc[0] or n_files <= _FEW_FILES * len(acquisition.channels):
+    several = _FEW_FILES * len(acquisition.channels) * len(acquisition.plates)
+    if len(wells) != 1 or not wells[0] or n_files <= several:
         return None
-    well = planes["well"].iloc[0]
+    of_plates = f" of each of {len(acquisition.plates)} plates" if len(acquisition.plates) > 1 else ""
     return Doubt(
         "one well",
-        f"All {n_files} files are read as one well, {well}. Where they are of several wells, the layout is another "
-        "one: give --layout or --pattern.",
+        f"All {n_files} files are read as one well, {wells[0]}{of_plates}. Where they are of several wells, the layout "
+        "is another one: give --layout or --pattern.",
         _examples(acquisition, planes),
     )
 

@@ -97,7 +97,7 @@ def channel_names(names: list[str]) -> tuple[str, ...]:
 def _picture_planes(path: Path) -> FilePlanes:
     """Take a picture for grey where all its colours are alike, and for three channels where they are not."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "JPEG2000", "BMP")) as image:
             coloured = image.mode not in {"1", "L", "I", "I;16", "I;16B", "F"}
     except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
         raise ImageReadError(f"{path}: the file is damaged ({error}). Copy it again, or leave it out.") from error

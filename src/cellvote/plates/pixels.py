@@ -26,7 +26,7 @@ MAX_PAGES: Final = 10**6
 """A file that claims more planes is damaged."""
 
 TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
-PICTURE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp"})
+PICTURE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".jp2", ".bmp"})
 CONTAINER_SUFFIXES: Final = frozenset({".czi", ".nd2", ".lif"})
 CELLOMICS_SUFFIX: Final = ".c01"
 IMAGE_SUFFIXES: Final = TIFF_SUFFIXES | PICTURE_SUFFIXES | CONTAINER_SUFFIXES | {CELLOMICS_SUFFIX}
@@ -199,7 +199,7 @@ def _truncated(path: Path, size_bytes: int, expected_bytes: int) -> ImageReadErr
 
 
 def read_colours(path: Path) -> Pixels:
-    """Read a PNG, JPEG or BMP file: YX where all its colours are alike (it is grey), else YXS.
+    """Read a PNG, JPEG, JPEG 2000 or BMP file: YX where all its colours are alike (it is grey), else YXS.
 
     Raises
     ------
@@ -214,10 +214,10 @@ def read_colours(path: Path) -> Pixels:
 
 
 def _read_picture(path: Path) -> Pixels:
-    """Read a PNG, JPEG or BMP file: YX where it is grey, YXS where it has colours (a palette counts as these)."""
+    """Read a picture: YX where it is grey, YXS where it has colours (a palette counts as these)."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "JPEG2000", "BMP")) as image:
             check_size(path, (image.height, image.width), np.dtype(np.uint16))
             return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
 

@@ -121,7 +121,9 @@ class ZarrArray:
     prefix, separator
         How the files of the chunks are called.
     compressor
-        Name of the codec that makes them small; empty where there is none, or inside shards.
+        Name of the codec that makes them small; empty where there is none. Of shards, that of the chunks within.
+    inner
+        Of shards the shape of a chunk within; else empty.
     """
 
     folder: Path
@@ -132,6 +134,7 @@ class ZarrArray:
     prefix: str
     separator: str
     compressor: str = ""
+    inner: tuple[int, ...] = ()
 
     @property
     def chunk_bytes(self) -> int:
@@ -323,6 +326,8 @@ def _format_3(folder: Path, content: dict[str, Any]) -> ZarrArray:
     if not (isinstance(found.data_type, str) and _DATA_TYPES.fullmatch(found.data_type)):
         raise _wrong_dtype(folder, found.data_type)
     by_default = found.chunk_key_encoding.name == "default"
+    shards = next((codec.configuration for codec in found.codecs if codec.name == "sharding_indexed"), {})
+    inner = _ChunkShape.model_validate(shards).chunk_shape if shards else []
     return ZarrArray(
         folder,
         3,
@@ -332,6 +337,7 @@ def _format_3(folder: Path, content: dict[str, Any]) -> ZarrArray:
         "c" if by_default else "",
         found.chunk_key_encoding.configuration.separator or ("/" if by_default else "."),
         _compressor(folder, found.codecs),
+        tuple(inner),
     )
 
 
@@ -357,7 +363,8 @@ def _compressor(folder: Path, codecs: Sequence[_Codec], depth: int = 0) -> str:
             for inner in ("codecs", "index_codecs"):
                 parts = codec.configuration.get(inner, [])
                 parts = parts if isinstance(parts, list) else []
-                _compressor(folder, [_Codec.model_validate(_named(part)) for part in parts], depth + 1)
+                found = _compressor(folder, [_Codec.model_validate(_named(part)) for part in parts], depth + 1)
+                compressors += [found] if found and inner == "codecs" else []
     return compressors[0] if compressors else ""
 
 

@@ -121,6 +121,8 @@ def test_several_fields_are_walked_by_choice_and_by_arrows(viewer, session, stud
 
 
 def test_several_plates_can_be_chosen(viewer, session, tiny_plate, tmp_path, qtbot, settle) -> None:
+    from qtpy.QtCore import Qt
+
     from cellvote.plates.layouts import read_plate
 
     for name in ("one", "two"):
@@ -142,6 +144,13 @@ def test_several_plates_can_be_chosen(viewer, session, tiny_plate, tmp_path, qtb
     assert not dock.looking.previous_plate.isEnabled()
     dock.looking.next_plate.click()
     assert dock.looking.plate_box.currentText() == "P-two"
+    viewer.window._qt_window.show()
+    viewer.window._qt_window.activateWindow()
+    dock.looking.view.setFocus()
+    for key, plate in ((Qt.Key.Key_PageUp, "P-one"), (Qt.Key.Key_PageDown, "P-two")):
+        qtbot.waitUntil(lambda: dock.looking.view.hasFocus())
+        qtbot.keyClick(dock.looking.view, key, Qt.KeyboardModifier.ControlModifier)
+        assert session.state.key[:2] == (plate, "B02")
     settle(session)
 
 

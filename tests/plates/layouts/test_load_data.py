@@ -300,6 +300,17 @@ def test_a_path_that_climbs_out_is_refused(folder: Path, column: str, path: str)
         read_plate(table, root=folder)
 
 
+def test_a_table_of_places_elsewhere_is_mentioned_where_names_are_read_instead(tmp_path: Path) -> None:
+    names = operetta_names([(1, 1)])
+    row = {"Metadata_Well": "A01", "FileName_DNA": names[0], "PathName_DNA": "s3://bucket/raw"}
+    write_table(tmp_path / "load_data.csv", [row])
+    write_images(tmp_path / "raw", names)
+    acquisition = read_plate(tmp_path)
+    assert acquisition.layout == "operetta"
+    assert "--root" in acquisition.problems[-1]
+    assert read_plate(tmp_path, root=tmp_path).layout == "load-data"
+
+
 def test_absolute_paths_inside_the_folder_are_taken(tmp_path: Path) -> None:
     rows = [{k: str(tmp_path / "raw") if "PathName" in k else v for k, v in row.items()} for row in rows_of()]
     write_table(tmp_path / "load_data.csv", rows)

@@ -67,6 +67,19 @@ def test_plates_that_share_a_name_are_named_after_their_stores(tmp_path: Path) -
     assert read_plate(tmp_path).plates == ["first", "second"]
 
 
+def test_stores_that_share_a_name_too_are_named_after_their_places(tmp_path: Path) -> None:
+    for folder in ("monday", "tuesday"):
+        write_plate(tmp_path / folder / "p.zarr", {"A/01": ["0"]}, name="TBD")
+    assert read_plate(tmp_path).plates == ["monday/p", "tuesday/p"]
+
+
+def test_two_images_are_never_read_as_one_field(tmp_path: Path) -> None:
+    write_plate(tmp_path / "first.zarr", {"A/01": ["0"]}, name="P")
+    write_image(tmp_path / "P_A01.zarr", noise(2, 8, 8))
+    with pytest.raises(LayoutError, match="two images are P/A01 field 1"):
+        read_plate(tmp_path)
+
+
 def test_a_store_is_taken_for_nothing_but_ome_zarr(tmp_path: Path) -> None:
     write_plate(tmp_path / "p.zarr", {"A/01": ["0"]})
     with pytest.raises(LayoutError, match="no image has a name like"):

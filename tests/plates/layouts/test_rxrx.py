@@ -165,3 +165,27 @@ def test_a_well_that_is_none_is_refused(rxrx1: Path) -> None:
     table.write_text(table.read_text(encoding="utf-8").replace(",D04,", ",banana,"), encoding="utf-8")
     with pytest.raises(LayoutError, match="'banana' is not a well"):
         read_plate(rxrx1)
+
+
+def test_packed_pictures_of_rxrx3_core_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "compound-001" / "Plate10"
+    folder.mkdir(parents=True)
+    plane = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for channel in range(1, 7):
+        Image.fromarray(plane).save(folder / f"AA15_s1_{channel}.jp2", irreversible=False)
+    acquisition = read_plate(tmp_path)
+    assert (acquisition.layout, acquisition.plates, acquisition.channels) == (
+        "rxrx",
+        ["compound-001_Plate10"],
+        tuple(DYES),
+    )
+    image = read_field(tmp_path, acquisition.planes, acquisition.channels, acquisition.fields[0])
+    np.testing.assert_array_equal(image[5], plane)
+
+
+def test_a_table_of_other_experiments_is_told(rxrx1: Path) -> None:
+    (rxrx1 / "images/HEPG2-01").rename(rxrx1 / "images/HEPG2-09")
+    (rxrx1 / "images/HUVEC-18").rename(rxrx1 / "images/HUVEC-99")
+    acquisition = read_plate(rxrx1)
+    assert acquisition.plate_map is None
+    assert acquisition.problems == ("metadata.csv tells of none of the plates HEPG2-09_Plate1, HUVEC-99_Plate1.",)

@@ -258,6 +258,14 @@ def test_plain_pages_are_z_planes_where_the_names_tell_the_channel_and_a_person_
     assert kinds(acquisition) == {"pages"}
 
 
+def test_channels_inside_a_file_that_the_names_do_not_know_are_told_of(tmp_path: Path) -> None:
+    for name in ("A01_DAPI.ome.tif", "A01_GFP.ome.tif"):
+        tifffile.imwrite(tmp_path / name, STACK[0], metadata={"axes": "CYX"})
+    acquisition = read_plate(tmp_path)
+    assert (acquisition.channels, len(acquisition.planes)) == (("DAPI", "GFP"), 2)
+    assert "only the first of them is read" in acquisition.problems[0]
+
+
 def test_a_coloured_picture_of_each_well_has_three_channels(tmp_path: Path) -> None:
     for name in ("A01.tif", "A02.tif"):
         tifffile.imwrite(tmp_path / name, np.zeros((8, 9, 3), np.uint8), photometric="rgb")

@@ -18,6 +18,14 @@ _SCOPES: Final[tuple[tuple[Scope, str, str], ...]] = (
 )
 
 
+_STYLE: Final = """
+QToolButton { padding: 3px 8px; border-radius: 3px; background: rgba(127, 127, 127, 45); }
+QToolButton:hover { background: rgba(127, 127, 127, 90); }
+QToolButton:checked { background: #4461c6; color: white; }
+QToolButton:disabled { color: rgba(127, 127, 127, 130); }
+"""
+
+
 class ViewBar(QWidget):
     """Chooses what is on the canvas.
 
@@ -31,6 +39,7 @@ class ViewBar(QWidget):
         super().__init__()
         self._session = session
         self._look = session.look
+        self.setStyleSheet(_STYLE)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

@@ -14,7 +14,7 @@ from cellvote.plates.layouts.containers import Containers
 from cellvote.plates.layouts.cytation import Cytation
 from cellvote.plates.layouts.image_folder import ImageFolder
 from cellvote.plates.layouts.in_cell import InCell
-from cellvote.plates.layouts.load_data import LoadData
+from cellvote.plates.layouts.load_data import UNUSED_TABLE, LoadData
 from cellvote.plates.layouts.metaxpress import MetaXpress
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
 from cellvote.plates.layouts.ome_zarr import OmeZarr
@@ -101,7 +101,11 @@ def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquis
         if layout not in LAYOUTS:
             raise LayoutError(f"there is no layout {layout!r}; there are: {', '.join(LAYOUTS)}.")
         return LAYOUTS[layout].read(folder)
-    scores = {name: known.recognise(folder) for name, known in LAYOUTS.items()}
+    scores: dict[str, float] = {}
+    for name, known in LAYOUTS.items():
+        scores[name] = known.recognise(folder)
+        if scores[name] >= 1:  # nobody can be surer, and of equals the first is taken
+            break
     best = max(scores, key=lambda name: scores[name])
     if scores[best] < _SURE_ENOUGH:
         tried = ", ".join(f"{name} ({LAYOUTS[name].example})" for name in LAYOUTS)
@@ -109,7 +113,10 @@ def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquis
             f"{path}: the file names are of no known layout. Tried: {tried}. The first files are "
             f"{', '.join(folder.images[:3])}. Give --pattern with named groups such as (?P<well>…)."
         )
-    return LAYOUTS[best].read(folder)
+    acquisition = LAYOUTS[best].read(folder)
+    if best != LoadData.name and scores[LoadData.name]:
+        acquisition = replace(acquisition, problems=(*acquisition.problems, UNUSED_TABLE))
+    return acquisition
 
 
 def _read_pattern(folder: Folder, pattern: str) -> Acquisition:

@@ -16,7 +16,7 @@ def find_assay_layouts(folder: Folder, home: str) -> list[Path]:
     """Find the layouts of a measurement: in its folder, or beside the ``Images`` that were given."""
     inside = [
         folder.path / path
-        for path in folder.files
+        for path in folder.companions
         if path.casefold().endswith(".xml") and PurePosixPath(path).parent.name.casefold() == _FOLDER
         if str(PurePosixPath(path).parent.parent) == home
     ]

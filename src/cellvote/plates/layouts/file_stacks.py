@@ -1,7 +1,7 @@
 """Files that hold several planes: the header of the first one tells what is in each of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -61,6 +61,13 @@ def stacked_planes(source: Path, files: pd.DataFrame) -> StackedPlanes:
         of_channel = files[files["channel"] == name]
         held, damaged = _first_header(source, of_channel["path"].tolist())
         problems += damaged
+        if held.told and len({plane.channel for plane in held.planes if not plane.file}) > 1:
+            if len(channels) == 1:  # the name tells what all of them are: DAPI,GFP
+                return _with_own_channels(source, files.drop(columns="channel"))
+            problems.append(
+                f"{of_channel['path'].iloc[0]}: its name tells the channel {name}, but it holds "
+                f"{', '.join(held.channels)}: only the first of them is read."
+            )
         sizes.append(held.pixel_size_um)
         first = of_channel["path"].iloc[0]
         planes = _of_one_channel(held)
@@ -84,10 +91,11 @@ def _ask_about_pages(numbered: Sequence[str]) -> tuple[Doubt, ...]:
 
 def _of_one_channel(held: FilePlanes) -> list[FilePlane]:
     """Take the pages of a file for z-planes, where its name tells the channel."""
+    if held.told:
+        own = [plane for plane in held.planes if not plane.file]
+        return [plane for plane in own if plane.channel == own[0].channel]
     if len(held.channels) == 1:
         return list(held.planes)
-    if held.told:
-        return [plane for plane in held.planes if plane.channel == 0]
     first = held.planes[0].sample
     pages = [plane for plane in held.planes if plane.sample == first]
     return [plane._replace(channel=0, z=i) for i, plane in enumerate(pages, start=1)]
@@ -96,10 +104,38 @@ def _of_one_channel(held: FilePlanes) -> list[FilePlane]:
 def _with_own_channels(source: Path, files: pd.DataFrame) -> StackedPlanes:
     paths: list[str] = files["path"].tolist()
     held, problems = _first_header(source, paths)
+    if any(plane.file for plane in held.planes):
+        return _with_sets(source, files)
     if len(held.scenes) == 1:
         planes = _spread(files, held.planes)
         return StackedPlanes(planes, held.channels, held.pixel_size_um, tuple(problems))
     return _with_scenes(source, files)
+
+
+def _with_sets(source: Path, files: pd.DataFrame) -> StackedPlanes:
+    """Keep one file of each set of OME-TIFF files that tell of each other."""
+    there: set[str] = set(files["path"])
+    of_a_set: set[str] = set()
+    first_of_sets: list[int] = []
+    for i, path in enumerate(files["path"].tolist()):
+        if path in of_a_set:
+            continue
+        first_of_sets.append(i)
+        try:
+            of_a_set |= {_beside(path, plane.file) for plane in file_planes(source / path).planes if plane.file}
+        except ImageReadError:
+            continue  # told of as it is read again
+    held = _with_scenes(source, files.iloc[first_of_sets])
+    missing = sorted(of_a_set - there)
+    if not missing:
+        return held
+    planes = held.planes[~held.planes["path"].isin(missing)]
+    problem = f"{len(missing)} file(s) that OME-TIFF files speak of are not there, such as {missing[0]}."
+    return replace(held, planes=planes, problems=(*held.problems, problem))
+
+
+def _beside(path: str, name: str) -> str:
+    return (PurePosixPath(path).parent / name).as_posix()
 
 
 def _with_scenes(source: Path, files: pd.DataFrame) -> StackedPlanes:
@@ -119,7 +155,9 @@ def _with_scenes(source: Path, files: pd.DataFrame) -> StackedPlanes:
         numbers = [channels.setdefault(name, len(channels)) for name in held.channels]
         planes = _spread(row, held.planes)
         planes["channel"] = np.array(numbers)[planes["channel"]]
-        parts.append(_placed(planes, held, several=len(files) > 1))
+        parts.append(_placed(planes, held, several=len(files) > 1) if "scene" in planes else planes)
+    if not parts:
+        raise ImageReadError(f"{source}: no image can be read. {problems[0]}")
     return StackedPlanes(pd.concat(parts, ignore_index=True), tuple(channels), size, tuple(problems))
 
 
@@ -156,8 +194,7 @@ def _spread(files: pd.DataFrame, planes: Sequence[FilePlane]) -> pd.DataFrame:
     spread = files.drop(columns=[c for c in files if c in held]).merge(held, how="cross")
     beside = spread.pop("file")
     if beside.any():
-        folders = [PurePosixPath(path).parent for path in spread["path"]]
-        moved = [(folder / name).as_posix() for folder, name in zip(folders, beside, strict=True)]
+        moved = [_beside(path, name) for path, name in zip(spread["path"], beside, strict=True)]
         spread["path"] = spread["path"].where(beside == "", pd.Series(moved, dtype="str"))
     return spread
 

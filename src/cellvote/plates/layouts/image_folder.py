@@ -197,11 +197,12 @@ def _kind(held: FilePlanes) -> tuple[str, ...]:
 
 
 def _to_look_into(source: Path, paths: Sequence[str]) -> list[str]:
-    """Choose images spread over the folder, and of coloured PNG files (which show at a glance) more."""
-    chosen = list(paths[:: -(-len(paths) // _N_LOOKED_INTO) or 1])
+    """Choose images spread over the folder, and of PNG files (which show it at a glance) some of each kind."""
+    groups: list[Sequence[str]] = [paths]
     if len(paths) <= _MAX_HEADERS:
-        coloured = [path for path in paths if path.lower().endswith(".png") and _png_is_coloured(source / path)]
-        chosen += coloured[:: -(-len(coloured) // _N_LOOKED_INTO) or 1]
+        coloured = {path for path in paths if path.lower().endswith(".png") and _png_is_coloured(source / path)}
+        groups += [[path for path in paths if path in coloured], [path for path in paths if path not in coloured]]
+    chosen = [path for group in groups for path in group[:: -(-len(group) // _N_LOOKED_INTO) or 1]]
     return list(dict.fromkeys(chosen))
 
 

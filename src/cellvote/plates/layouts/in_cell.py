@@ -49,7 +49,7 @@ def _channel(filters: str) -> str:
 
 def _pixel_size(folder: Folder) -> float | None:
     """Read the width of a pixel in micrometres from the file that lists the plate."""
-    lists = [path for path in folder.files if path.lower().endswith(".xdce")]
+    lists = [path for path in folder.companions if path.lower().endswith(".xdce")]
     sizes: list[float] = []
 
     def hear(_: str, record: Record) -> None:

@@ -18,6 +18,12 @@ from cellvote.plates.layouts.mechanisms import with_mechanisms
 from cellvote.plates.layouts.named_files import FoundFiles, find_files, is_absolute, is_remote, named_path
 from cellvote.plates.layouts.source_tables import read_header, read_text_table, tables_in, well_columns
 
+UNUSED_TABLE: Final = (
+    "A table of images lies there, but it names files in other places: it was not used. Give it with the folder of the "
+    "images (TABLE --root FOLDER), and what it says of the wells comes with it."
+)
+"""What to say where the images were read by their names instead."""
+
 _N_SAMPLED: Final = 20
 _UNSURE: Final = 0.51
 _MOST_CONFLICTS: Final = 0.01

@@ -80,13 +80,13 @@ def _in_one(i: int, column: Column, hint: str) -> Iterator[WellReading]:
 
 def _sureness_of(letter: str, *, reversed_: bool, varies: bool) -> int:
     """Say how sure a well of always the same row is: ``s1`` is none, ``F01`` may be a field, ``B01`` is one."""
-    if len(letter) > 1 or (reversed_ and not varies):
+    if len(letter) > 1 or row_number(letter) > _MOST_COMMON_ROWS or (reversed_ and not varies):
         return 0
     hinted = letter.casefold() in HINTS
     if letter.islower():
-        return 0 if hinted or not varies else POSSIBLE
+        return 0 if hinted or not varies else DOUBTFUL
     if hinted:
-        return DOUBTFUL if row_number(letter) <= _MOST_COMMON_ROWS else 0
+        return DOUBTFUL
     return LIKELY if varies else POSSIBLE
 
 

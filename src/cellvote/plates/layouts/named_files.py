@@ -42,7 +42,7 @@ def named_path(folder: str, name: str) -> str:
         Where it climbs out with ``..``.
     """
     path = f"{_local(folder)}/{name}" if folder else _local(name)
-    path = re.sub(r"/(?:\./)*/*", "/", path.replace("\\", "/")).removeprefix("./")
+    path = re.sub(r"(?<!:)/(?:\./)*/*", "/", path.replace("\\", "/")).removeprefix("./")
     if ".." in path.split("/"):
         raise LayoutError(
             f"the table names the file {path!r}, which climbs out of its folder with '..': refused. "

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, NamedTuple
 
 from cellvote.errors import ImageReadError, LayoutError
-from cellvote.plates.acquisition import MAX_NUMBER, Acquisition, plane_table, safe_relative
+from cellvote.plates.acquisition import MAX_NUMBER, Acquisition, FieldKey, plane_table, safe_relative
 from cellvote.plates.layouts.base import MAX_FILES, Folder
 from cellvote.plates.layouts.named_groups import natural, plate_of
 from cellvote.plates.ngff import Plate, Well, parse
@@ -112,12 +112,18 @@ def _list_images(folder: Folder) -> tuple[list[Listed], list[str]]:
         else:
             singles.append((store, store))
     names = Counter(name for _, name, _ in plates)
+    stems = Counter(_stem(folder, store) for store, _, _ in plates)
     for store, name, plate in plates:
-        own = name if name.strip() and names[name] == 1 else _stem(folder, store)
+        stem = _stem(folder, store)
+        own = name if name.strip() and names[name] == 1 else stem if stems[stem] == 1 else _SUFFIX.sub("", store)
         of_plate, problems = _images_of_plate(folder, store, own, plate)
         listed += of_plate
         told += problems
-    return [*listed, *_single_images(folder, singles)], told
+    listed += _single_images(folder, singles)
+    twice = next((one for one, n in Counter(image[:3] for image in listed).items() if n > 1), None)
+    if twice is not None:
+        raise LayoutError(f"{folder.path}: two images are {FieldKey(*twice)}. Read their stores one by one.")
+    return listed, told
 
 
 def _whole(model: type[Plate] | type[Well], content: Any, where: Path) -> Any:

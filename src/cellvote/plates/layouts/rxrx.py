@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -12,7 +13,7 @@ from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition, plane_table
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.named_groups import NamedGroups, check_unique, left_out
-from cellvote.plates.layouts.source_tables import read_header, read_text_table, tables_in, well_columns
+from cellvote.plates.layouts.source_tables import TABLE_ENDINGS, read_header, read_text_table, tables_in, well_columns
 from cellvote.plates.wells import parse_well
 
 _EXAMPLE: Final = "HEPG2-01/Plate1/B02_s1_w1.png"
@@ -38,7 +39,7 @@ _METADATA_COLUMNS: Final = (
 )
 _OF_IMAGES: Final = frozenset({"site_id", "well_id", "site", "well", "address", "plate", "experiment_name"})
 _N_ABOVE: Final = 3
-_MANY_FILES: Final = 1000
+_MANY_FILES: Final = 10_000
 
 
 class RxRx:
@@ -85,7 +86,11 @@ class RxRx:
         if table is None:
             note = "No metadata.csv lies beside or above the images: what was done to the wells is not known."
             return replace(acquisition, problems=(*acquisition.problems, note))
-        return replace(acquisition, plate_map=_plate_map(table, acquisition.plates))
+        plate_map = _plate_map(table, acquisition.plates)
+        if plate_map.empty:
+            note = f"{table.name} tells of none of the plates {', '.join(acquisition.plates[:3])}."
+            return replace(acquisition, problems=(*acquisition.problems, note))
+        return replace(acquisition, plate_map=plate_map)
 
 
 def _folder_of_images(folder: Folder) -> Folder:
@@ -127,16 +132,10 @@ def _metadata(folder: Folder) -> Path | None:
 
 def _some_files(folder: Path) -> list[Path]:
     """The files of a folder that is not ours to list whole."""
-    found: list[Path] = []
     try:
-        for path in folder.iterdir():
-            if path.suffix.lower() in {".csv", ".gz", ".parquet"}:
-                found.append(path)
-            if len(found) >= _MANY_FILES:
-                break
+        return [path for path in islice(folder.iterdir(), _MANY_FILES) if path.name.lower().endswith(TABLE_ENDINGS)]
     except OSError:
         return []
-    return found
 
 
 def _plate_map(path: Path, plates: list[str]) -> pd.DataFrame:

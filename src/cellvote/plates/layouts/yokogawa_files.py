@@ -92,7 +92,7 @@ class Beside:
 
 def find_measurements(folder: Folder) -> list[str]:
     """Find every list of images, as paths relative to the folder."""
-    files = (folder.only,) if folder.only else folder.files
+    files = (folder.only,) if folder.only else folder.companions
     return [path for path in files if path.casefold().endswith(".mlf") and _is_measurement(folder, path)]
 
 
@@ -110,7 +110,9 @@ def read_beside(folder: Folder, below: str) -> Beside:
     beside = Beside()
     above = str(PurePosixPath(below).parent)
     places = (below, "" if above == "." else above)
-    found = [path for path in folder.files if path.casefold().endswith(_SUFFIXES) and path.rpartition("/")[0] in places]
+    found = [
+        path for path in folder.companions if path.casefold().endswith(_SUFFIXES) and path.rpartition("/")[0] in places
+    ]
     for path in sorted(found, key=lambda one: [one.casefold().endswith(suffix) for suffix in _SUFFIXES], reverse=True):
         records = {"MeasurementSamplePlate", "MeasurementChannel", "Channel", "Pixels", *_OF_PLATE}
         try:
