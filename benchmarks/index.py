@@ -3,8 +3,9 @@
     python benchmarks/index.py [--wells N] [--kinds operetta metaxpress unrelated]
 
 384 wells × 9 fields × 5 channels × 4 z-planes, as empty files with the names of an Operetta and of MetaXpress. The
-limit is 8 × the bare listing; the peer, a plain regular expression and pandas, shows what a script takes. Each
-layout is read in a process of its own, for the memory. Also: how soon 100,000 files of nothing known are refused.
+limit is 8 × the bare listing; the peer, a plain regular expression and pandas, shows what a script takes. Ratios are
+medians over nine rounds of all three. Each layout is read in a process of its own, for the memory. Also: how soon
+100,000 files of nothing known are refused.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -128,14 +130,11 @@ def regex_and_pandas(folder: str, pattern: str) -> Any:
     return table.sort_values(["row", "column", "field", "z", "channel"], ignore_index=True)
 
 
-def best_of(n: int, act: Callable[[], object]) -> float:
-    """Run something a few times: seconds of the fastest."""
-    seconds = []
-    for _ in range(n):
-        started = time.perf_counter()
-        act()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+def seconds_of(act: Callable[[], object]) -> float:
+    """Run something once: seconds."""
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
 
 
 def measure(kind: str, folder: str) -> dict[str, Any]:
@@ -144,7 +143,6 @@ def measure(kind: str, folder: str) -> dict[str, Any]:
     from cellvote.plates.layouts import read_plate
 
     opened: list[str] = []
-    listing_s = best_of(5, lambda: listing(folder))
     with tempfile.TemporaryDirectory() as small:  # what is imported or compiled once does not count
         touch(Path(small), operetta(2))
         read_plate(small)
@@ -153,8 +151,14 @@ def measure(kind: str, folder: str) -> dict[str, Any]:
     acquisition = read_plate(folder)
     extra_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
     headers = sum(name.lower().endswith((".tif", ".tiff")) for name in opened)
-    read_s = best_of(5, lambda: read_plate(folder))
-    peer_s = best_of(3, lambda: regex_and_pandas(folder, PEER[kind]))
+    rounds = [
+        (
+            seconds_of(lambda: listing(folder)),
+            seconds_of(lambda: read_plate(folder)),
+            seconds_of(lambda: regex_and_pandas(folder, PEER[kind])),
+        )
+        for _ in range(9)
+    ]
     with tempfile.TemporaryDirectory() as other:
         study = cellvote.Study.create(Path(other) / "study", acquisition)
 
@@ -163,13 +167,13 @@ def measure(kind: str, folder: str) -> dict[str, Any]:
             assert len(again.planes) == len(acquisition.planes)
             assert len(again.fields) == len(acquisition.fields)
 
-        second_s = best_of(1, open_again)
+        second_s = seconds_of(open_again)
     return {
         **{name: acquisition.summary()[name] for name in ("layout", "wells", "fields", "channels", "planes")},
-        "listing_s": round(listing_s, 3),
-        "read_s": round(read_s, 3),
-        "read_over_listing": round(read_s / listing_s, 2),
-        "peer_over_listing": round(peer_s / listing_s, 2),
+        "listing_s": round(min(bare for bare, _, _ in rounds), 3),
+        "read_s": round(min(read for _, read, _ in rounds), 3),
+        "read_over_listing": round(statistics.median(read / bare for bare, read, _ in rounds), 2),
+        "peer_over_listing": round(statistics.median(peer / bare for bare, _, peer in rounds), 2),
         "extra_memory_mb": round(extra_mb),
         "image_headers_opened": headers,
         "second_opening_s": round(second_s, 3),
@@ -181,7 +185,6 @@ def measure_unrelated(folder: str) -> dict[str, Any]:
     from cellvote.errors import LayoutError
     from cellvote.plates.layouts import read_plate
 
-    listing_s = best_of(5, lambda: listing(folder))
     message = ""
 
     def refuse() -> None:
@@ -191,7 +194,7 @@ def measure_unrelated(folder: str) -> dict[str, Any]:
         except LayoutError as error:
             message = str(error)
 
-    refused_s = best_of(3, refuse)
+    listing_s, refused_s = (min(seconds_of(act) for _ in range(5)) for act in (lambda: listing(folder), refuse))
     return {
         "listing_s": round(listing_s, 3),
         "refused_s": round(refused_s, 3),

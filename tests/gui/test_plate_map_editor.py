@@ -49,6 +49,13 @@ def cell(editor: PlateMapEditor, well: str, column: str):
     return model.index(model.shown_row(rows[well]), model.section_of(column))
 
 
+def click_cell(qtbot, editor: PlateMapEditor, well: str, column: str) -> None:
+    index = cell(editor, well, column)
+    editor.table.scrollTo(index)
+    place = editor.table.visualRect(index).center()
+    qtbot.mouseClick(editor.table.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
+
+
 def test_the_plate_is_coloured_by_the_chosen_column_and_listed_beside(editor: PlateMapEditor) -> None:
     editor.choose_column("drug")
     looks = editor.view.colouring().wells
@@ -93,9 +100,7 @@ def test_plate_and_table_show_the_same_choice(qtbot, editor: PlateMapEditor) -> 
     editor.choose_column("dose")
     click(qtbot, editor, "B02")
     assert [i.data() for i in editor.table.selectedIndexes()] == ["10"]
-    index = cell(editor, "A03", "drug")
-    editor.table.scrollTo(index)
-    qtbot.mouseClick(editor.table.viewport(), LEFT, pos=editor.table.visualRect(index).center())
+    click_cell(qtbot, editor, "A03", "drug")
     assert editor.view.wells() == ["A03"]
     assert editor.column() == "drug", "the plate is coloured by the column that is edited"
 
@@ -150,7 +155,7 @@ def test_a_block_from_a_spreadsheet_is_laid_on_the_plate(qtbot, editor: PlateMap
 
 
 def test_a_column_from_a_spreadsheet_is_pasted_into_the_table(qtbot, editor: PlateMapEditor) -> None:
-    editor.table.setCurrentIndex(cell(editor, "A02", "drug"))
+    click_cell(qtbot, editor, "A02", "drug")
     QApplication.clipboard().setText("a\t7\nb\t8")
     qtbot.keyClick(editor.table, Qt.Key.Key_V, CONTROL)
     assert (entries(editor, "drug")["A02"], entries(editor, "drug")["A03"]) == ("a", "b")

@@ -156,12 +156,13 @@ def predict(
 ) -> None:
     """Predict every cell, and let the cells of each field, well and treatment vote."""
     from cellvote.jobs.dry_run import dry_run_predict
-    from cellvote.jobs.predict import find_classifier, predict_study
+    from cellvote.jobs.predict import find_classifier, predict_study, usual_vote_settings
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
     opened = Study.open(study)
-    settings = validated(VoteSettings, parse_assignments(assignments or []))
+    usual = usual_vote_settings(opened).model_dump()
+    settings = validated(VoteSettings, usual | parse_assignments(assignments or []))
     classifier = find_classifier(opened, model)
     if dry_run:
         print_dry_run(dry_run_predict(opened, classifier, segmentation, device), json=json)

@@ -66,9 +66,7 @@ class OverviewView:
         self._seen = (-1, "")
         self._frame = Frame()
         self._refreshes = 0
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_timer)
+        self._turn = 0
 
     @property
     def busy(self) -> bool:
@@ -111,6 +109,10 @@ class OverviewView:
         self._take_keys_back(viewer)
         for layer in self._of_plate():
             layer.visible = False
+        for channel, lows_highs in self._state.contrast.items():
+            field = self._layers.layer(channel_role(channel))
+            if field is not None:
+                self._layers.set_limits(field, lows_highs)
         for layer, visible in self._hidden.items():
             if layer in viewer.layers:
                 layer.visible = visible
@@ -291,7 +293,19 @@ class OverviewView:
         if self._filling is not None:
             self._filling.may_go_on.set()
 
-    def _on_timer(self) -> None:
+    def _look_again(self, after_ms: int) -> None:
+        """Refresh later; asking again puts it off."""
+        self._turn += 1
+        me, turn = weakref.ref(self), self._turn
+
+        def _look() -> None:
+            view = me()
+            if view is not None and view._turn == turn:  # noqa: SLF001 (our own)
+                view._on_time_passed()  # noqa: SLF001
+
+        QTimer.singleShot(after_ms, _look)
+
+    def _on_time_passed(self) -> None:
         if self._layers.viewer is None:
             self.close_filling()
         elif self.shown and not self.busy:
@@ -318,7 +332,7 @@ class OverviewView:
                     wells.features = wells_features(overview, self._state.facts)
         self._say(overview)
         if self._filling is not None and (self._filling.running or now[0] != overview.revision):
-            self._timer.start(_FIRST_MS if self._refreshes < _SOON else _LATER_MS)
+            self._look_again(_FIRST_MS if self._refreshes < _SOON else _LATER_MS)
 
     def _say(self, overview: Overview) -> None:
         done, total = len(overview.done), len(overview.plan.tiles)
@@ -336,7 +350,7 @@ class OverviewView:
 
     def close_filling(self) -> None:
         """Read no more wells; what was read is kept."""
-        self._timer.stop()
+        self._turn += 1
         if self._filling is not None:
             self._filling.stop()
             self._filling = None

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import pandas as pd
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, Qt, Signal
-from qtpy.QtGui import QCloseEvent, QUndoCommand, QUndoStack
+from qtpy.QtGui import QCloseEvent, QUndoStack
 from qtpy.QtWidgets import (
-    QApplication,
     QFileDialog,
     QInputDialog,
-    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
@@ -23,31 +21,14 @@ from cellvote.gui.background import Background
 from cellvote.gui.facts import PlateFacts
 from cellvote.gui.plate_colouring import colour_plate
 from cellvote.gui.plate_columns import MAP
+from cellvote.gui.plate_map_changes import Answer, MapEdit, ask_unsaved, export_map, join_file, save_map
 from cellvote.gui.plate_map_panels import PlateMapPanels
 from cellvote.gui.vote_text import well_tooltip
-from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map, save_plate_map
+from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map
 from cellvote.study import Study
 
 _FILES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
 _SOME: Final = 6
-
-Answer = Literal["save", "discard", "cancel"]
-
-
-class _Edit(QUndoCommand):
-    """One edit: the whole plate map before and after; it is small."""
-
-    def __init__(self, words: str, show: Callable[[pd.DataFrame], None], before: Any, after: Any) -> None:
-        super().__init__(words)
-        self._show, self._before, self._after = show, before, after
-
-    def redo(self) -> None:
-        """Show the plate map as it is after the edit."""
-        self._show(self._after)
-
-    def undo(self) -> None:
-        """Show the plate map as it was before the edit."""
-        self._show(self._before)
 
 
 class PlateMapEditor(QWidget):
@@ -116,7 +97,6 @@ class PlateMapEditor(QWidget):
         panels.entries.entryTyped.connect(self._on_entry_typed)
         panels.pasteRequested.connect(lambda text, into_table: self.paste(text, into_table=into_table))
         panels.clearRequested.connect(self._on_clear_requested)
-        panels.copyRequested.connect(self._copy)
         self.undo_stack.cleanChanged.connect(self._on_clean_changed)
 
     # What is edited
@@ -140,7 +120,7 @@ class PlateMapEditor(QWidget):
 
     def _push(self, words: str, after: pd.DataFrame) -> None:
         if not after.equals(self._table):
-            self.undo_stack.push(_Edit(words, self._show_table, self._table, after))
+            self.undo_stack.push(MapEdit(words, self._show_table, self._table, after))
 
     def _try(self, words: str, edit: Callable[[], pd.DataFrame]) -> None:
         """Edit, or say why that cannot be."""
@@ -212,15 +192,15 @@ class PlateMapEditor(QWidget):
             self._try("paste", lambda: edits.pasted_on_plate(self._table, self.plate(), self.column(), block, wells))
 
     def _pasted_in_table(self, block: edits.Block) -> pd.DataFrame:
-        chosen = [i for i in self.table.selectedIndexes() if self.panels.entries.column_at(i.column())]
-        if not chosen:
+        cells = self.panels.chosen_cells()
+        if not cells:
             raise PlateMapError("choose where to paste: an entry of a column that can be edited.")
-        entries = self.panels.entries
-        first, left = min(i.row() for i in chosen), min(i.column() for i in chosen)
+        chosen = [row for row, _ in cells]
         single = len(block) == 1 and len(block[0]) == 1
-        shown = sorted({i.row() for i in chosen}) if single else range(first, entries.rowCount())
-        columns = [entries.column_at(section) for section in range(left, entries.columnCount())]
-        return edits.pasted_in_table(self._table, [entries.row_at(row) for row in shown], columns, block)
+        rows = list(dict.fromkeys(chosen)) if single else self.panels.entries.rows_from(chosen[0])
+        every = edits.entry_columns(self._table)
+        left = min(every.index(column) for _, column in cells)
+        return edits.pasted_in_table(self._table, rows, every[left:], block)
 
     # Showing
 
@@ -320,11 +300,9 @@ class PlateMapEditor(QWidget):
         if not in_table:
             self.set_entries("")
             return
-        entries, table = self.panels.entries, self._table
-        for index in self.table.selectedIndexes():
-            column = entries.column_at(index.column())
-            if column:
-                table = edits.with_entries(table, [entries.row_at(index.row())], column, "")
+        table = self._table
+        for row, column in self.panels.chosen_cells():
+            table = edits.with_entries(table, [row], column, "")
         self._push("clear", table)
 
     def _on_entry_typed(self, row: int, column: str, entry: str) -> None:
@@ -346,13 +324,6 @@ class PlateMapEditor(QWidget):
         if self.column():
             self.remove_column(self.column())
 
-    def _copy(self) -> None:
-        """Copy what is chosen in the table, as spreadsheets take it."""
-        cells = {(i.row(), i.column()): str(i.data() or "") for i in self.table.selectedIndexes()}
-        rows, columns = sorted({row for row, _ in cells}), sorted({column for _, column in cells})
-        lines = ("\t".join(cells.get((row, column), "") for column in columns) for row in rows)
-        QApplication.clipboard().setText("\n".join(lines))
-
     def _on_clean_changed(self, clean: bool) -> None:
         self.setWindowModified(not clean)
         self.panels.save_button.setEnabled(not clean)
@@ -367,7 +338,7 @@ class PlateMapEditor(QWidget):
     def import_file(self, path: str | Path) -> None:
         """Join another plate map, or a table with something in common."""
         self.panels.say(f"Reading {Path(path).name} …")
-        self._work.ask(partial(_import, self._table, self.study, Path(path)))
+        self._work.ask(partial(join_file, self._table, self.study, Path(path)))
 
     def _on_export_clicked(self) -> None:
         start = str(self.study.path.with_name(f"{self.study.path.stem}_platemap.csv"))
@@ -378,12 +349,12 @@ class PlateMapEditor(QWidget):
     def export(self, path: str | Path) -> None:
         """Write the plate map as it stands as CSV."""
         path = Path(path) if Path(path).suffix else Path(path).with_suffix(".csv")
-        self._work.ask(partial(_export, self._table, path))
+        self._work.ask(partial(export_map, self._table, path))
 
     def save(self) -> None:
         """Write the plate map into the study."""
         self.panels.say("Saving …")
-        self._work.ask(partial(_save, self._table, self.study))
+        self._work.ask(partial(save_map, self._table, self.study))
 
     def _on_work_done(self, done: tuple[str, pd.DataFrame | None, Sequence[str]] | CellVoteError) -> None:
         if isinstance(done, CellVoteError):
@@ -412,16 +383,7 @@ class PlateMapEditor(QWidget):
 
     def ask_unsaved(self) -> Answer:
         """Ask what becomes of changes that are not saved."""
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            self,
-            "Plate map",
-            "The plate map has changes that are not saved. Save them into the study?",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-        )
-        if answer == buttons.Save:
-            return "save"
-        return "discard" if answer == buttons.Discard else "cancel"
+        return ask_unsaved(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
         """Ask about changes that are not saved when the main window closes."""
@@ -450,18 +412,3 @@ class PlateMapEditor(QWidget):
                 return
         self._work.forget()
         super().closeEvent(event)
-
-
-def _import(table: pd.DataFrame, study: Study, path: Path) -> tuple[str, pd.DataFrame, list[str]]:
-    new, problems = edits.imported(table, study, path)
-    return f"joined {path.name}", new, problems
-
-
-def _export(table: pd.DataFrame, path: Path) -> tuple[str, None, list[str]]:
-    save_plate_map(table, path)
-    return f"written to {path}", None, []
-
-
-def _save(table: pd.DataFrame, study: Study) -> tuple[str, pd.DataFrame, list[str]]:
-    study.write_plate_map(table)
-    return "saved", study.plate_map, []

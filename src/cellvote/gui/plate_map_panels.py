@@ -39,14 +39,11 @@ class PlateMapPanels(QWidget):
     -------
     pasteRequested(str, bool)
         Text is to be pasted: onto the plate, or (True) into the table.
-    copyRequested
-        What is chosen in the table is to be copied.
     clearRequested(bool)
         What is chosen on the plate, or (True) in the table, is to be emptied.
     """
 
     pasteRequested = Signal(str, bool)  # noqa: N815 (Qt's spelling)
-    copyRequested = Signal()  # noqa: N815
     clearRequested = Signal(bool)  # noqa: N815
 
     def __init__(self, undo_stack: QUndoStack) -> None:
@@ -149,6 +146,19 @@ class PlateMapPanels(QWidget):
         self.tabs.addTab(other, "Mismatches")
         return self.tabs
 
+    def chosen_cells(self) -> list[tuple[int, str]]:
+        """What is chosen in the table, row by row: rows of the whole plate map, and columns that can be edited."""
+        indexes = sorted(self.table.selectedIndexes(), key=lambda index: (index.row(), index.column()))
+        cells = ((self.entries.row_at(index.row()), self.entries.column_at(index.column())) for index in indexes)
+        return [(row, column) for row, column in cells if column]
+
+    def _copy(self) -> None:
+        """Copy what is chosen in the table, as spreadsheets take it."""
+        cells = {(i.row(), i.column()): str(i.data() or "") for i in self.table.selectedIndexes()}
+        rows, columns = sorted({row for row, _ in cells}), sorted({column for _, column in cells})
+        lines = ("\t".join(cells.get((row, column), "") for column in columns) for row in rows)
+        QApplication.clipboard().setText("\n".join(lines))
+
     # What is shown
 
     def say(self, text: str, *, bad: bool = False) -> None:
@@ -216,7 +226,7 @@ class PlateMapPanels(QWidget):
         if event.matches(QKeySequence.StandardKey.Paste):
             self.pasteRequested.emit(QApplication.clipboard().text(), into_table)
         elif event.matches(QKeySequence.StandardKey.Copy):
-            self.copyRequested.emit()
+            self._copy()
         elif event.key() in {Qt.Key.Key_Delete, Qt.Key.Key_Backspace}:
             self.clearRequested.emit(into_table)
         else:

@@ -69,6 +69,10 @@ class PlateMapTable(QAbstractTableModel):
         """Which row of the whole plate map is shown in a row."""
         return self._rows[row]
 
+    def rows_from(self, row: int) -> list[int]:
+        """A row of the whole plate map, and those that are shown below it."""
+        return self._rows[self._rows.index(row) :]
+
     def shown_row(self, row: int) -> int:
         """Where a row of the whole plate map is shown."""
         return self._rows.index(row)

@@ -55,7 +55,7 @@ class Question(QFrame):
         layout.setSpacing(4)
         self.words = text_label(f"<b>Is this right?</b> {breakable(in_the_window(str(doubt['question'])))}")
         layout.addWidget(self.words)
-        self.examples = text_label("<br>".join(breakable(str(one)) for one in doubt.get("examples", [])), quiet=True)
+        self.examples = text_label("<br>".join(map(_short, doubt.get("examples", []))), quiet=True)
         self.examples.setVisible(bool(doubt.get("examples")))
         layout.addWidget(self.examples)
         self.right_button = QPushButton("This is right")
@@ -175,11 +175,17 @@ class ReadingCheck(QWidget):
         return sum(not question.confirmed for question in self.questions)
 
 
+def _short(example: str) -> str:
+    """Write what a file is read as; of a long path the end is enough."""
+    file, is_, what = example.partition(" is ")
+    return breakable(_end(file) + is_ + what)
+
+
 def _example(file: str, read: str) -> str:
     return f"{breakable(_end(file))}<br>&nbsp;&nbsp;→ {breakable(read)}"
 
 
-def _end(path: str, length: int = 52) -> str:
+def _end(path: str, length: int = 44) -> str:
     return path if len(path) <= length else f"…{path[-length:]}"
 
 

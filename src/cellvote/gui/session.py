@@ -261,6 +261,8 @@ class Session:
             return ""
         n = len(content.axes)
         steps = viewer.dims.current_step[-n - 2 : -2]
+        if len(steps) < n:
+            return ""  # the layers are just being changed
         at = [min(step, size - 1) for step, size in zip(steps, self._stack.stack.shape, strict=True)]
         lacking = self._stack.stack.lacks(at)
         missing = f" · not imaged here: {', '.join(lacking)}" if lacking else ""

@@ -93,8 +93,13 @@ def predict_study(
         "cells_checksum": file_checksum(study.cells_path(name)),
     }
     write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
-    _write_votes(study, predictions_name, table, note, vote_settings or VoteSettings())
+    _write_votes(study, predictions_name, table, note, vote_settings or usual_vote_settings(study))
     return table
+
+
+def usual_vote_settings(study: Study) -> VoteSettings:
+    """Give the settings of a vote that were not chosen: images without wells may show a single cell each."""
+    return VoteSettings(min_cells=1) if "field" in place_columns(study.plate_map) else VoteSettings()
 
 
 def prediction_name(study: Study, classifier: Classifier) -> str:

@@ -36,7 +36,7 @@ from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.study.crops import open_crops, usual_crop_size_px
 from cellvote.voting.evaluation import baseline_score, evaluate_predictions
-from cellvote.voting.vote import PREFIX
+from cellvote.voting.vote import PREFIX, VoteSettings
 
 
 @dataclass(frozen=True)
@@ -307,12 +307,13 @@ def _hold_to_account(
     )
     truth = plan.cells["class_name"]
     table = plan.cells[FIELD].assign(truth=truth, **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)})
-    metrics = evaluate_predictions(table, treatments=study.treatments)
-    metrics["baselines"] = _baselines(study, plan)
+    settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
+    metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    metrics["baselines"] = _baselines(study, plan, settings)
     return metrics
 
 
-def _baselines(study: Study, plan: TrainingPlan) -> dict[str, Any]:
+def _baselines(study: Study, plan: TrainingPlan, settings: VoteSettings) -> dict[str, Any]:
     cells = plan.training_cells()
     codes = pd.Index(plan.classes).get_indexer(pd.Index(plan.wells["class_name"])).astype(np.int64)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
@@ -323,7 +324,8 @@ def _baselines(study: Study, plan: TrainingPlan) -> dict[str, Any]:
     logistic = evaluate_predictions(
         plan.cells[FIELD].assign(
             truth=plan.cells["class_name"], **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)}
-        )
+        ),
+        settings=settings,
     )
     short = ("accuracy", "balanced_accuracy", "n")
     level = place_columns(plan.wells)[-1]

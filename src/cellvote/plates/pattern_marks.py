@@ -229,5 +229,21 @@ def _widened(draft: _Draft, names: Sequence[str]) -> _Draft:
 def fit(pattern: str, names: Sequence[str]) -> tuple[int, int]:
     """How many names a pattern fits, and how many of these it cannot tell from another."""
     compiled = re.compile(pattern)
-    fitted = [(*found[0].groups(), name[: found[1]]) for name in names if (found := match_name(compiled, name))]
+    fitted = [key for name in names if (key := key_of(compiled, name)) is not None]
     return len(fitted), len(fitted) - len(set(fitted))
+
+
+def key_of(pattern: re.Pattern[str], name: str) -> tuple[str, ...] | None:
+    """What a pattern tells of a name, so that names that read as one have the same; None where it does not fit."""
+    found = match_name(pattern, name)
+    if found is None:
+        return None
+    match, start = found
+    return (*(_as_read(role, match[role]) for role in pattern.groupindex), name[:start])
+
+
+def _as_read(role: str, text: str | None) -> str:
+    """Write numbers without zeros before them; what is missing is the first."""
+    if role in {"channel", "plate", "well"} or (text and not text.isdecimal()):
+        return text or ""
+    return str(int(text or 1))

@@ -12,13 +12,13 @@ from cellvote.plates.pattern_marks import (
     N_FITTED,
     Span,
     fit,
+    key_of,
     pattern_of_marks,
     shape_of,
     spread,
     tokens_of,
     without_thumbnails,
 )
-from cellvote.plates.patterns import match_name
 from cellvote.plates.wells import MAX_COLUMNS, MAX_ROWS, row_number
 
 _DYES: Final = (
@@ -130,16 +130,15 @@ def _best(sample: Sequence[str]) -> Suggestion | None:
 def _mixed_up(pattern: str, names: Sequence[str]) -> list[str]:
     """A few of the names that a pattern cannot tell from one another."""
     compiled = re.compile(pattern)
-    first: dict[tuple[str | None, ...], str] = {}
+    first: dict[tuple[str, ...], str] = {}
     alike: list[str] = []
     for name in names:
-        found = match_name(compiled, name)
-        if found is not None:
-            other = first.setdefault((*found[0].groups(), name[: found[1]]), name)
-            if other is not name:
-                alike += (other, name)
-            if len(alike) >= _N_ALIKE:
-                break
+        key = key_of(compiled, name)
+        other = name if key is None else first.setdefault(key, name)
+        if other is not name:
+            alike += (other, name)
+        if len(alike) >= _N_ALIKE:
+            break
     return alike
 
 

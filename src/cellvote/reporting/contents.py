@@ -9,6 +9,7 @@ from cellvote.errors import PredictionsError
 from cellvote.jobs.predict import evaluate_study, find_classifier, position_warning, read_note, read_predictions
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, ClassifierInfo
+from cellvote.plates.acquisition import WELL
 from cellvote.reporting.dose_response import DoseResponse, dose_response, positive_class
 from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
@@ -138,8 +139,9 @@ def collect_contents(
     classifier = find_classifier(study, model)
     info = classifier.info
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
-    votes = vote(predictions, ("plate", "well"), settings)
-    wells = well_table(study.plate_map, votes, truth, _training_wells(study, classifier, predictions))
+    votes = vote(_of_wells(predictions), WELL, settings)
+    trained_on = _training_wells(study, classifier, predictions)
+    wells = well_table(_of_wells(study.plate_map), votes, _of_wells(truth)[[*WELL, "truth"]], trained_on)
     evaluation, reason = None, ""
     try:
         evaluation = evaluate_study(study, model, classes=classes, settings=settings)
@@ -158,6 +160,11 @@ def collect_contents(
         dose=dose_response(wells, study.plate_map, info.classes, positive_class(info.classes, study.plate_map, truth)),
         failed=failed_fields(study, str(note["segmentation"])),
     )
+
+
+def _of_wells(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out images that are of no well."""
+    return table[table["well"] != ""]
 
 
 def failed_fields(study: Study, segmentation: str) -> tuple[tuple[str, FieldRecord], ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
-from cellvote.plates.acquisition import FieldKey, field_keys
+from cellvote.plates.acquisition import FieldKey, field_keys, place_columns
 from cellvote.reporting.colours import channel_colours, rgb
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current, cut_crops, open_crops, usual_crop_size_px
@@ -94,7 +94,8 @@ def choose_cells(
     predictions
         One row per cell: ``plate``, ``well``, ``field``, ``label_id``, ``class`` and ``probability_NAME``.
     truth
-        ``plate``, ``well``, ``truth`` of wells whose class is known: only these have mistakes.
+        ``plate``, ``well``, ``truth`` of wells whose class is known: only these have mistakes; ``field`` too where
+        images have no wells.
     n
         Cells of each class and kind.
     most_fields
@@ -109,8 +110,9 @@ def choose_cells(
     ranked = np.sort(chances, axis=1)
     table = predictions[["plate", "well", "field", "label_id", "class"]].copy()
     table["top"], table["margin"] = ranked[:, -1], ranked[:, -1] - ranked[:, -2]
-    known = {(p, w): t for p, w, t in truth.itertuples(index=False, name=None)}
-    table["truth"] = [known.get(key, "") for key in zip(table["plate"], table["well"], strict=True)]
+    keys = place_columns(truth)
+    known = truth.set_index(keys)["truth"]
+    table["truth"] = known.reindex(pd.MultiIndex.from_frame(table[keys])).fillna("").to_numpy()
     opened: set[FieldKey] = set()
     chosen = []
     for kind in (CERTAIN, DOUBTFUL, MISTAKEN):

@@ -241,6 +241,15 @@ def test_an_ome_tiff_for_each_well_tells_its_channels(tmp_path: Path, names: tup
     assert np.array_equal(image, STACK.max(axis=0))
 
 
+def test_a_pattern_that_tells_no_channel_takes_those_inside_the_files(tmp_path: Path) -> None:
+    metadata = {"axes": "ZCYX", "Channel": {"Name": ["DAPI", "GFP", "Cy5"]}, "PhysicalSizeX": 0.65}
+    tifffile.imwrite(tmp_path / "x7y3.ome.tif", STACK, metadata=metadata)
+    acquisition = read_plate(tmp_path, pattern=r"x(?P<row>\d)y(?P<column>\d)\.ome\.tif")
+    assert (acquisition.channels, acquisition.pixel_size_um) == (("DAPI", "GFP", "Cy5"), 0.65)
+    assert acquisition.wells["well"].tolist() == ["G03"]
+    assert sorted(set(acquisition.planes["z"])) == [1, 2]
+
+
 def test_plain_pages_are_channels_where_the_names_tell_none(tmp_path: Path) -> None:
     for name in ("01A.tif", "02A.tif", "01B.tif"):
         tifffile.imwrite(tmp_path / name, STACK[0], photometric="minisblack", metadata=None)

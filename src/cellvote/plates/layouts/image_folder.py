@@ -52,8 +52,9 @@ class ImageFolder:
             files = _one_by_one(images)
         else:
             files, doubts = _grouped(images)
-        plates = [_plate(folder, path, classes) for path in files["path"]]
-        files["plate"] = pd.array(plates, dtype="str")
+        folders = [path.rpartition("/")[0] for path in files["path"]]
+        plates = {below: _plate(folder, below, classes) for below in dict.fromkeys(folders)}
+        files["plate"] = pd.array([plates[below] for below in folders], dtype="str")
         files["field"] = _numbered(files)
         files["well"] = ""
         held, asked = _looked_into(folder, files)
@@ -92,9 +93,8 @@ def _classes_of(images: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _plate(folder: Folder, path: str, classes: Mapping[str, str]) -> str:
+def _plate(folder: Folder, below: str, classes: Mapping[str, str]) -> str:
     """Name the plate after the folder; of classes in ``train`` and ``test`` after these."""
-    below = path.rpartition("/")[0]
     return plate_of(folder, below.rpartition("/")[0] if classes else below)
 
 
@@ -227,13 +227,12 @@ def field_names(planes: pd.DataFrame, classes: Mapping[str, str] | None = None) 
         By folder, the class that its images are of.
     """
     first = planes.drop_duplicates(["plate", "well", "field"])
-    names = [PurePosixPath(path).name for path in first["path"]]
-    stems = [name.removesuffix(PurePosixPath(name).suffix) for name in names]
+    stems = [_stem(path) for path in first["path"]]
     table: dict[str, Any] = {
         "plate": first["plate"].to_numpy(),
         "well": first["well"].to_numpy(),
         "field": first["field"].to_numpy(np.int32),
-        "image_name": pd.array([stem.removesuffix(".ome") for stem in stems], dtype="str"),
+        "image_name": pd.array(stems, dtype="str"),
     }
     if "scene_name" in first:
         table["scene_name"] = first["scene_name"].fillna("").to_numpy()
@@ -242,18 +241,29 @@ def field_names(planes: pd.DataFrame, classes: Mapping[str, str] | None = None) 
     return pd.DataFrame(table).astype({"plate": "str", "well": "str"}).reset_index(drop=True)
 
 
+def _stem(path: str) -> str:
+    stem = path[path.rfind("/") + 1 : path.rfind(".")]
+    return stem[:-4] if stem.lower().endswith(".ome") else stem
+
+
 def _label_images(masks: Sequence[str], files: pd.DataFrame) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
     """Find for each mask the image that has the same name."""
     if not masks:
         return None, ()
-    fields = {PurePosixPath(path).stem: key for path, key in _keys(files)}
+    fields = {_stem(path): key for path, key in _keys(files)}
     rows = []
     for path in masks:
-        parts = PurePosixPath(path)
-        key = fields.get(parts.stem)
+        key = fields.get(_stem(path))
         if key is not None:
             rows.append(
-                {"plate": key[0], "well": "", "field": key[1], "name": parts.parent.name, "path": path, "page": 0}
+                {
+                    "plate": key[0],
+                    "well": "",
+                    "field": key[1],
+                    "name": PurePosixPath(path).parent.name,
+                    "path": path,
+                    "page": 0,
+                }
             )
     told = f"{len(masks)} file(s) in folders of masks are no images, such as {masks[0]}: "
     if not rows:

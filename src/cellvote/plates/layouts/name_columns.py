@@ -112,8 +112,8 @@ def take_apart(paths: Sequence[str], separators: int) -> tuple[list[Column], npt
     known: dict[str, tuple[str, ...]] = {}
     names: list[list[str]] = []
     forms: list[tuple[int, ...]] = []
-    for path in paths:
-        *folders, name = _NAMES_OF_PARTS.sub(rf"\1{_GLUE}\2", path).split("/")
+    for path in _glued(paths):
+        *folders, name = path.split("/")
         tokens = [*folders, *split(_stem(name))]
         pieces: list[str] = []
         form = [len(folders)]
@@ -140,6 +140,16 @@ def take_apart(paths: Sequence[str], separators: int) -> tuple[list[Column], npt
             )
         )
     return [column for column in columns if column.values != ("",)], rows
+
+
+def _glued(paths: Sequence[str]) -> Sequence[str]:
+    """Hold names of dyes together, in all paths at once: one by one it takes as long as all the rest."""
+    text = "\n".join(paths)
+    glued = _NAMES_OF_PARTS.sub(rf"\1{_GLUE}\2", text)
+    if glued == text:
+        return paths
+    lines = glued.split("\n")
+    return lines if len(lines) == len(paths) else paths
 
 
 def _stem(name: str) -> str:

@@ -269,6 +269,12 @@ def _guess(meanings: Meanings, left: dict[int, Column]) -> None:
     for i in [i for i, column in open_.items() if not _is_number(column)]:
         if "channel" not in told and _may_be_channel(open_[i]):
             told["channel"] = open_.pop(i)
+            meanings.ask(
+                "channel names",
+                f"{_few(told['channel'].values)} are read as channels, though no dye is called so. Where they are not, "
+                "give --pattern.",
+                told["channel"],
+            )
     numbers = [i for i, column in open_.items() if _is_number(column)]
     if len(numbers) == 1 and "field" not in told:
         told["field"] = open_.pop(numbers[0])

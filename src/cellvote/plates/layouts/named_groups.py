@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import tifffile
 
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.file_stacks import stacked_planes
 from cellvote.plates.layouts.text_columns import TextColumn, find_groups, numbered
-from cellvote.plates.pixels import TIFF_SUFFIXES, read_plane
 from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
 GROUPS: Final = frozenset({"plate", "well", "row", "column", "field", "channel", "z", "timepoint"})
@@ -63,13 +62,17 @@ class NamedGroups:
         found, others = self.table(folder)
         if found.empty:
             raise LayoutError(f"{folder.path}: no image has a name like {self.example or self.pattern.pattern}.")
+        size_um: float | None = None
+        problems = left_out(others)
         if "channel" in found:
             found, names = self._channels_from_names(found)
         else:
-            found, names = channels_from_pages(folder, found)
+            held = stacked_planes(folder.path, found)
+            found, names, size_um = held.planes, held.channels, held.pixel_size_um
+            problems += held.problems
         planes = plane_table(found)
         check_unique(folder, planes)
-        return Acquisition(folder.path, self.name, planes, names, problems=left_out(others))
+        return Acquisition(folder.path, self.name, planes, names, size_um, problems=problems)
 
     def table(self, folder: Folder) -> tuple[pd.DataFrame, list[str]]:
         """Read every name: a row per image that matches (``path`` and what its name tells), and the other paths.
@@ -186,18 +189,6 @@ def plate_of(folder: Folder, below: str, passed_over: re.Pattern[str] | None = N
 def natural(name: str) -> tuple[Any, ...]:
     """Sort names as people count: w2 before w10."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name))
-
-
-def channels_from_pages(folder: Folder, found: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Take the pages of the first file as the channels of every file."""
-    first = folder.path / found["path"].iloc[0]
-    n_pages = 1
-    if first.suffix.lower() in TIFF_SUFFIXES:
-        read_plane(first)  # says clearly what is wrong with a damaged file
-        with tifffile.TiffFile(first) as tiff:
-            n_pages = len(tiff.pages)
-    pages = [found.assign(channel=page, page=page) for page in range(n_pages)]
-    return pd.concat(pages, ignore_index=True), tuple(f"Channel{page + 1}" for page in range(n_pages))
 
 
 def pattern_layout(pattern: str) -> NamedGroups:

@@ -72,6 +72,8 @@ class RxRx:
         table = folder.path / folder.only if folder.only else _metadata(folder)
         images = _folder_of_images(folder)
         found, others = _NAMES.table(images)
+        if found.empty:
+            raise LayoutError(f"{images.path}: no image has a name like {_EXAMPLE}.")
         below = found["path"].str.rpartition("/")[0]
         plates = {one: _plate_name(_parts(images, f"{one}/")) for one in below.unique()}
         found["plate"] = below.map(plates)

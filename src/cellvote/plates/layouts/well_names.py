@@ -63,12 +63,9 @@ class WellNames:
 
 def _images(paths: Sequence[str]) -> list[str]:
     """Leave out thumbnails, overlays and masks that lie beside the images."""
-    kept = []
-    for path in paths:
-        folded = path.casefold()
-        if not any(mark in folded for mark in _ASIDE):
-            kept.append(path)
-    return kept
+    everything = "\n".join(paths).casefold()
+    marks = [mark for mark in _ASIDE if mark in everything]
+    return [path for path in paths if not any(mark in path.casefold() for mark in marks)] if marks else list(paths)
 
 
 def name_table(folder: Folder, meanings: Meanings) -> pd.DataFrame:

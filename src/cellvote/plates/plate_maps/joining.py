@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 import pandas as pd
 
 from cellvote.errors import PlateMapError
-from cellvote.plates.acquisition import Acquisition
+from cellvote.plates.acquisition import Acquisition, place_columns
 from cellvote.plates.plate_maps.columns import content_columns
 from cellvote.plates.plate_maps.concentrations import with_concentration
 from cellvote.plates.plate_maps.controls import with_control_type
@@ -18,6 +18,8 @@ from cellvote.plates.plate_maps.matching import check_plate_map, match_plates, m
 from cellvote.plates.plate_maps.reading import MapTable, table_of_frame
 
 _KEYS: Final = ["plate", "well"]
+_FIELD_OF_A_MAP: Final = "field (map)"
+"""What a column ``field`` of a map of wells is called: in a study's plate map that word says that rows are fields."""
 
 
 def join_plate_map(
@@ -51,17 +53,21 @@ def join_plate_map(
     tables = [part for part in parts if not part.has_wells]
     with_maps, tables, problems = _of_barcodes([part for part in parts if part.has_wells], tables)
     problems += [note for part in parts for note in part.notes]
+    of_fields = acquisition.plate_map is not None and "field" in acquisition.plate_map
     imaged = acquisition.wells
     table = imaged
     on_maps = []
     for part in with_maps:
         spread, notes = _spread(part, acquisition.plates)
+        spread = spread if of_fields else spread.rename(columns={"field": _FIELD_OF_A_MAP})
         problems += notes
         if spread.merge(imaged, on=_KEYS).empty:
             _refuse_unfitting(part, imaged)
         table = _side_by_side(table, spread)
         on_maps.append(spread[_KEYS])
-    table = table.astype("str").fillna("").sort_values(_KEYS, ignore_index=True)
+    table = table.astype("str").fillna("")
+    table = table.astype({"field": "int32"}) if of_fields else table
+    table = table.sort_values(place_columns(table), ignore_index=True)
     tables, notes = _with_plates_as_imaged(tables, acquisition.plates)
     problems += notes
     table, no_partners = _with_tables(table, tables)
