@@ -31,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
             image = random.normal(200, 8, (64, 64)) + 900 * inside
             tifffile.imwrite(folder / name / f"cell_{i}.tif", image.astype(np.uint16))
     made = Study.create(tmp_path_factory.mktemp("studies") / "s", read_plate(folder))
-    segment_study(made, "watershed", {"diameter_px": 14}, workers=1)
+    segment_study(made, "watershed", {"nucleus_diameter_px": 14}, workers=1)
     measure_study(made, workers=1)
     train_study(made, "class_name", settings={"architecture": "forest", "folds": 4}, name="m", workers=1)
     predict_study(made, "m", workers=1)
