@@ -116,7 +116,7 @@ def test_the_table_shows_what_reading_gives(names: list[str]) -> None:
     pattern = r"(?P<well>[A-Za-z]\d+)_s(?P<field>\d+)_w(?P<channel>\d)\.tif"
     read = read_names(pattern, [("/data/plate", names)])
     folder = Folder(Path("/data/plate"))
-    folder.__dict__["images"] = tuple(names)
+    folder.__dict__["_listed"] = (tuple(names), ())
     layout = pattern_layout(pattern)
     if UNREADABLE in read.state:
         with pytest.raises(LayoutError):

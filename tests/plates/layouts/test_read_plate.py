@@ -1,12 +1,15 @@
 """From a folder to the layout that fits it, or to a word on why none does."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from tests.tiny_plates import operetta_names, write_images
 
 from cellvote.errors import LayoutError
-from cellvote.plates.layouts import LAYOUTS, read_plate
+from cellvote.plates.layouts import read_plate
 
 OPERETTA = operetta_names([(1, 1), (1, 2)])
 NUMBERED = [f"Channel{channel}-{number:02d}-A-{number:02d}.tif" for channel in (1, 2) for number in (1, 2)]
@@ -116,3 +119,12 @@ def test_a_link_that_leads_in_a_circle_traps_nobody(tmp_path: Path) -> None:
 def test_hidden_files_and_studies_are_passed_over(tmp_path: Path) -> None:
     write_images(tmp_path, [*OPERETTA, f".trash/{OPERETTA[0]}", f"._{OPERETTA[0]}", f"s.cellvote/{OPERETTA[0]}"])
     assert len(read_plate(tmp_path).planes) == len(OPERETTA)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS lets no such name be written")
+def test_a_name_that_is_no_text_is_left_out_and_told_of(tmp_path: Path) -> None:
+    folder = write_images(tmp_path, ["A01_w1.tif", "A02_w1.tif"])
+    shutil.copy(folder / "A01_w1.tif", os.fsencode(folder) + b"/A03_w1\xff.tif")
+    acquisition = read_plate(folder)
+    assert acquisition.wells["well"].tolist() == ["A01", "A02"]
+    assert any("no UTF-8 text" in problem for problem in acquisition.problems)

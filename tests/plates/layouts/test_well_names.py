@@ -154,6 +154,12 @@ def test_a_treatment_in_the_name_is_no_channel(tmp_path: Path) -> None:
     assert kinds(acquisition) == {"note on the well"}
 
 
+def test_a_text_that_is_no_dye_is_read_as_a_channel_and_asked_about(tmp_path: Path) -> None:
+    acquisition = read_names(tmp_path, [f"{well}_{side}.tif" for well in WELLS for side in ("left", "right")])
+    assert acquisition.channels == ("left", "right")
+    assert kinds(acquisition) == {"channel names"}
+
+
 def test_many_files_in_one_well_are_asked_about(tmp_path: Path) -> None:
     acquisition = read_names(tmp_path, [f"A01-f{f}-ch1.tif" for f in range(1, 13)])
     assert kinds(acquisition) == {"one well"}

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -152,7 +152,15 @@ class NewStudyForm(QWidget):
         layout.addWidget(self.step_box)
         self._show_state()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name, as of every method below)
+        """Take whatever height there is: the form scrolls by itself, with the buttons always in sight."""
+        return False
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Ask for no more height than is needed."""
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Make ready to read: the first answer comes at once."""
         super().showEvent(event)
         self.reader.warm_up()

@@ -83,7 +83,8 @@ def read_plate(
         raise LayoutError("give a layout or a pattern, not both.")
     folders = [open_folder(Path(one), Path(root) if root is not None else None) for one in paths]
     acquisition = join_acquisitions([_read_one(folder, layout, pattern) for folder in folders])
-    return replace(acquisition, doubts=(*acquisition.doubts, *doubts_of(acquisition)))
+    problems = dict.fromkeys([*acquisition.problems, *(problem for folder in folders for problem in folder.problems)])
+    return replace(acquisition, problems=tuple(problems), doubts=(*acquisition.doubts, *doubts_of(acquisition)))
 
 
 def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquisition:

@@ -38,11 +38,12 @@ class Folder:
     root: Path | None = None
 
     @cached_property
-    def _listed(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _listed(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         if self.only:
-            return (self.only,), ()
+            return (self.only,), (), ()
         files, stores = _list_files(self.path)
-        return tuple(sorted(files)), tuple(sorted(stores))
+        files, odd = _without_odd_names(files)
+        return tuple(sorted(files)), tuple(sorted(stores)), tuple(odd)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -53,6 +54,17 @@ class Folder:
     def stores(self) -> tuple[str, ...]:
         """Every outermost Zarr store, as a sorted POSIX path; ``"."`` where the folder itself is one."""
         return self._listed[1]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What a person should know of the listing itself."""
+        odd = self._listed[2]
+        if not odd:
+            return ()
+        example = odd[0].encode(errors="surrogateescape").decode(errors="replace")
+        return (
+            f"{len(odd)} file(s) have names that are no UTF-8 text and were left out, such as {example}: rename them.",
+        )
 
     @cached_property
     def _by_ending(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -158,3 +170,21 @@ def _list_files(root: Path) -> tuple[list[str], list[str]]:
         if len(files) > MAX_FILES:
             raise LayoutError(f"{root}: more than {MAX_FILES} files. Give the plate's own folder.")
     return files, stores
+
+
+def _without_odd_names(files: list[str]) -> tuple[list[str], list[str]]:
+    """Set apart names that are no text: tables cannot hold them."""
+    try:
+        "".join(files).encode()
+    except UnicodeEncodeError:
+        odd = {name for name in files if not name.isascii() and _is_odd(name)}
+        return [name for name in files if name not in odd], sorted(odd)
+    return files, []
+
+
+def _is_odd(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
