@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import tifffile
 from napari import Viewer
+from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
 from cellvote.gui.session import Session, session_of
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 N_FIELDS = 8
 LIMIT = 1.5
+_WAIT = QEventLoop.ProcessEventsFlag.AllEvents | QEventLoop.ProcessEventsFlag.WaitForMoreEvents
+"""As a window does: asking again and again would take a core from the threads that read."""
 
 
 def main() -> None:
@@ -118,7 +121,7 @@ def click(session: Session, key: FieldKey, drawn: list[float], changed: list[flo
     started = time.perf_counter()
     session.state.choose_well(key.plate, key.well)
     while not changed or changed[-1] < started or not drawn or drawn[-1] < changed[-1]:
-        QApplication.processEvents()
+        QApplication.processEvents(_WAIT)
     return drawn[-1] - started
 
 
@@ -127,7 +130,7 @@ def repaint_s(canvas: "VispyCanvas", drawn: list[float]) -> float:
     started, n = time.perf_counter(), len(drawn)
     canvas.native.update()
     while len(drawn) == n:
-        QApplication.processEvents()
+        QApplication.processEvents(_WAIT)
     return drawn[-1] - started
 
 

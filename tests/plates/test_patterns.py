@@ -16,7 +16,7 @@ from cellvote.plates.layouts.named_groups import GROUPS, PASSED_OVER, pattern_la
 from cellvote.plates.pattern_marks import pattern_of_marks, tokens_of
 from cellvote.plates.pattern_process import read_names_safely
 from cellvote.plates.pattern_suggestion import suggest_pattern
-from cellvote.plates.patterns import NO_MATCH, READ, ROLES, TWICE, UNREADABLE, problem_of, read_names, spans_of, well_of
+from cellvote.plates.patterns import NO_MATCH, READ, ROLES, TWICE, UNREADABLE, problem_of, read_names, well_of
 
 WELLS = [(r, c) for r in "ABCDEFGH" for c in range(1, 13)]
 PATTERN = r"(?P<well>[A-Z]\d+)_s(?P<field>\d+)_w(?P<channel>\d)\.tif"
@@ -73,7 +73,6 @@ def test_what_is_wrong_with_a_pattern_is_said_in_words(pattern: str, words: str,
 def test_no_text_makes_the_check_of_a_pattern_fail(pattern: str) -> None:
     problem = problem_of(pattern)
     assert problem is None or problem.message
-    spans_of(pattern, "A01_s1.tif")
 
 
 def test_each_name_is_read_refused_or_found_to_be_read_twice() -> None:
@@ -198,7 +197,7 @@ def test_a_pattern_always_fits_the_name_it_was_made_of(example: str, data: st.Da
     if "/" in example[a:b]:
         return
     made = pattern_of_marks(example, {"well": (a, b)}, [example])
-    assert spans_of(made, example) == {"well": (a, b)}
+    assert read_names(made, [("/data", [example])]).span(0, "well") == (a, b)
 
 
 @given(st.text(max_size=40))

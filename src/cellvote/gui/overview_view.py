@@ -40,7 +40,7 @@ from cellvote.study import Study
 from cellvote.study.overview import Overview
 
 _FIRST_MS: Final = 120
-_LATER_MS: Final = 700
+_LATER_MS: Final = 1200
 _SOON: Final = 5
 """So often the first wells are shown at once; after that, drawing anew takes no more than a part of the time."""
 

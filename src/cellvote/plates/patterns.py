@@ -4,6 +4,7 @@ Kept free of pandas and Qt: a process of its own that reads names by a pattern s
 """
 
 import re
+import warnings
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def problem_of(pattern: str) -> PatternProblem | None:
     if len(pattern) > MAX_PATTERN:
         return PatternProblem(f"the pattern has more than {MAX_PATTERN:,} characters.")
     try:
-        groups = set(re.compile(pattern).groupindex)
+        groups = set(compiled(pattern).groupindex)
     except re.error as error:
         return PatternProblem(f"{_in_words(error.msg)}.", error.pos)
     except (OverflowError, RecursionError):
@@ -65,6 +66,13 @@ def problem_of(pattern: str) -> PatternProblem | None:
         missing = {"row": "column", "column": "row"}.get(half, "well (or row and column)")
         return PatternProblem(f"it does not say yet which well an image is of: mark the {missing}.")
     return None
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern; that a future Python may read ``[[`` otherwise does not matter today."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(pattern)
 
 
 def _in_words(message: str) -> str:
@@ -83,27 +91,6 @@ def match_name(pattern: re.Pattern[str], name: str) -> tuple[re.Match[str], int]
     start = name.rfind("/") + 1
     found = pattern.fullmatch(name[start:])
     return None if found is None else (found, start)
-
-
-def spans_of(pattern: str, name: str) -> dict[str, tuple[int, int]]:
-    """Where the groups of a pattern lie in a name: role to first and last (exclusive); empty where it does not fit."""
-    if problem_of(pattern) is not None and not _compiles(pattern):
-        return {}
-    compiled = re.compile(pattern)
-    found = match_name(compiled, name)
-    if found is None:
-        return {}
-    match, start = found
-    spans = {role: match.span(role) for role in ROLES if role in compiled.groupindex}
-    return {role: (a + start, b + start) for role, (a, b) in spans.items() if a >= 0}
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -198,14 +185,14 @@ def read_names(pattern: str, folders: Sequence[tuple[str, Sequence[str]]]) -> Na
     folders
         Folders that are read together: the folder itself, and the paths below it.
     """
-    compiled = re.compile(pattern)
-    roles = tuple(role for role in ROLES if role in compiled.groupindex)
+    groups = compiled(pattern)
+    roles = tuple(role for role in ROLES if role in groups.groupindex)
     total = sum(len(names) for _, names in folders)
     read = _Reading(roles, total)
     for folder, names in folders:
         above = PurePosixPath(folder).parts[1:]
         for name in names:
-            read.take(name, above, match_name(compiled, name) if len(name) <= MAX_NAME else None)
+            read.take(name, above, match_name(groups, name) if len(name) <= MAX_NAME else None)
     return read.result()
 
 

@@ -60,6 +60,30 @@ def test_classes_within_train_and_test_are_plates_of_that_name(tmp_path: Path) -
     assert [key.field for key in acquisition.fields] == [1, 2, 3, 4] * 2
 
 
+def test_crops_that_are_called_by_their_wells_in_folders_of_classes_are_asked_about(tmp_path: Path) -> None:
+    crops = [f"{well}_cell{i:03d}.tif" for well in ("A01", "B02") for i in range(3)]
+    names = [f"{name}/{crop}" for name in ("mitosis", "other") for crop in crops]
+    acquisition = read_plate(write_images(tmp_path, names))
+    assert (acquisition.layout, len(acquisition.fields)) == ("image-folder", 12)
+    assert kinds(acquisition) == {"no wells"}
+    assert "as classes" in acquisition.doubts[0].question
+
+
+def test_plates_that_are_called_by_words_are_asked_about(tmp_path: Path) -> None:
+    images = [f"{well}_{dye}.tif" for well in ("A01", "B02") for dye in ("DAPI", "GFP")]
+    names = [f"{plate}/{image}" for plate in ("treated", "control") for image in images]
+    acquisition = read_plate(write_images(tmp_path, names))
+    assert (acquisition.plates, acquisition.channels) == (["control", "treated"], ("DAPI", "GFP"))
+    assert kinds(acquisition) == {"folders"}
+
+
+def test_wells_in_a_part_of_the_names_are_asked_about(tmp_path: Path) -> None:
+    names = [f"{well}.tif" for well in ("A01", "B02", "C03")] + [f"note_{i}_x_y.tif" for i in range(3)]
+    acquisition = read_plate(write_images(tmp_path, names))
+    assert acquisition.layout == "image-folder"
+    assert "no wells" in kinds(acquisition)
+
+
 def test_the_real_crops_are_2183_fields_of_16_classes(real_data: Path) -> None:
     acquisition = read_plate(real_data / "mitocheck_crops")
     assert (acquisition.layout, acquisition.plates) == ("image-folder", ["mitocheck_crops"])
@@ -125,10 +149,20 @@ def test_as_many_numbers_as_a_plate_has_wells_are_asked_about(tmp_path: Path) ->
     assert kinds(acquisition) == {"numbered wells"}
 
 
-def test_channels_that_names_spell_out_belong_to_one_image(tmp_path: Path) -> None:
-    names = [f"Series{s:03d}_z{z:02d}_ch{c:02d}.tif" for s in range(4) for z in range(3) for c in range(2)]
+@pytest.mark.parametrize(
+    ("template", "channels"),
+    [
+        ("Series{s:03d}_z{z:02d}_ch{c:02d}.tif", ("ch00", "ch01")),
+        ("seq0000xy{s:02d}z{z}c{c}.tif", ("c0", "c1")),
+        ("img_channel{c:03d}_position{s:03d}_time000000000_z{z:03d}.tif", ("channel000", "channel001")),
+    ],
+)
+def test_channels_that_names_spell_out_belong_to_one_image(
+    tmp_path: Path, template: str, channels: tuple[str, ...]
+) -> None:
+    names = [template.format(s=s, z=z, c=c) for s in range(4) for z in range(3) for c in range(2)]
     acquisition = read_plate(write_images(tmp_path, names))
-    assert (len(acquisition.fields), acquisition.channels) == (4, ("ch00", "ch01"))
+    assert (len(acquisition.fields), acquisition.channels) == (4, channels)
     assert sorted(set(acquisition.planes["z"])) == [1, 2, 3]
     assert kinds(acquisition) == {"no wells"}
 

@@ -180,6 +180,11 @@ def test_letters_with_a_number_that_mean_something_else_are_no_wells(name: str) 
     assert read_meanings([name.format(i) for i in range(1, 13)]) is None
 
 
+def test_the_dye_that_all_names_hold_is_the_one_channel(tmp_path: Path) -> None:
+    acquisition = read_names(tmp_path, [f"screen_{well}_DAPI.tif" for well in ("A01", "A02", "B02")])
+    assert (acquisition.channels, acquisition.doubts) == (("DAPI",), ())
+
+
 def test_plates_are_told_by_the_names_or_the_folders(tmp_path: Path) -> None:
     by_name = [f"plate{p}_{well}_f{f}.tif" for p in (1, 2) for well in ("A01", "B02") for f in (1, 2)]
     assert read_plate(write_images(tmp_path / "a", by_name)).plates == ["plate1", "plate2"]

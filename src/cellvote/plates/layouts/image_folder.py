@@ -14,6 +14,7 @@ from cellvote.plates.file_planes import FilePlanes, file_planes
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.file_stacks import StackedPlanes, stacked_planes
 from cellvote.plates.layouts.name_meanings import Meanings, read_meanings
+from cellvote.plates.layouts.name_wells import LIKELY
 from cellvote.plates.layouts.named_groups import natural, plate_of
 from cellvote.plates.wells import PLATE_SHAPES
 
@@ -24,6 +25,7 @@ LABEL_FOLDERS: Final = frozenset(
 
 _SCORE: Final = 0.5
 _N_LOOKED_INTO: Final = 16
+_N_LOOKED_AT: Final = 500
 _MAX_HEADERS: Final = 5000
 _COLOURED_PNG: Final = frozenset({2, 3, 6})
 _LEAST_COMPLETE: Final = 0.9
@@ -47,17 +49,18 @@ class ImageFolder:
         images, masks = _without_masks(folder.images)
         classes = _classes_of(images)
         images.sort(key=natural)
-        doubts: list[Doubt] = []
+        doubts = _ask_about_wells(images, classes)
         if classes:
             files = _one_by_one(images)
         else:
-            files, doubts = _grouped(images)
+            files, asked = _grouped(images)
+            doubts += asked
         folders = [path.rpartition("/")[0] for path in files["path"]]
         plates = {below: _plate(folder, below, classes) for below in dict.fromkeys(folders)}
         files["plate"] = pd.array([plates[below] for below in folders], dtype="str")
         files["field"] = _numbered(files)
         files["well"] = ""
-        held, asked = _looked_into(folder, files)
+        held, mixed = _looked_into(folder, files)
         planes = plane_table(held.planes)
         names = field_names(held.planes, classes)
         labels, problems = _label_images(masks, files)
@@ -69,7 +72,7 @@ class ImageFolder:
             held.pixel_size_um,
             plate_map=names,
             problems=(*held.problems, *problems),
-            doubts=(*doubts, *asked, *held.doubts),
+            doubts=(*doubts, *mixed, *held.doubts),
             label_images=labels,
         )
 
@@ -81,6 +84,26 @@ def _without_masks(paths: Sequence[str]) -> tuple[list[str], list[str]]:
         return list(paths), []
     inside = set(masks)
     return [path for path in paths if path not in inside], masks
+
+
+def _ask_about_wells(images: Sequence[str], classes: Mapping[str, str]) -> list[Doubt]:
+    """Ask where names hold wells after all."""
+    meanings = read_meanings(images[:: -(-len(images) // _N_LOOKED_AT) or 1]) if images else None
+    if meanings is None or meanings.sureness < LIKELY:
+        return []
+    read = (
+        f"the folders ({', '.join(sorted(set(classes.values()))[:3])} …) as classes" if classes else "every image alone"
+    )
+    question = (
+        f"Some names seem to hold a well, but the images are read without wells, {read}. Where they are of wells, give "
+        "--layout well-names or --pattern."
+    )
+    well = meanings.told["well"].texts
+    return [
+        Doubt(
+            "no wells", question, tuple(f"{p} may be well {w}" for p, w in zip(meanings.paths[:3], well, strict=False))
+        )
+    ]
 
 
 def _classes_of(images: Sequence[str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ HINTS: Final = {
 """Words and letters before a number that say what it counts."""
 
 _DYES: Final = re.compile(
-    r"dapi|hoechst|gfp|rfp|yfp|cfp|fitc|tritc|cy\d|alexa|texas|cherry|tomato|bright|phase|actin|tubulin|dna|mito|golgi"
+    r"dapi|hoechst|gfp|rfp|yfp|cfp|fitc|tritc|cy\d|alexa|texas|cherry|tomato|bright|phase|actin|tubulin|dna|mito(?!sis|tic)|golgi"
     r"|nuc|syto|draq|phalloidin|(?:bf|er|dic|rna|agp|con|red|green|blue|tl|tx2?|af\d+|a(?:405|488|546|568|594|647))\d?$",
     re.IGNORECASE,
 )
@@ -159,9 +159,7 @@ def _stem(name: str) -> str:
 
 def _parts(token: str) -> tuple[str, ...]:
     """Part ``A01f1c1`` into its codes, and ``WellA01`` into a word and what it speaks of."""
-    word = _WORD.fullmatch(token)
-    if word:
-        return (word[1], *_parts(word[2]))
     if _CODES.fullmatch(token) and not looks_like_dye(token):
         return tuple(_CODE.findall(token))
-    return (token,)
+    word = _WORD.fullmatch(token)
+    return (word[1], *_parts(word[2])) if word else (token,)

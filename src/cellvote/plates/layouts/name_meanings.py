@@ -20,6 +20,7 @@ _N_EXAMPLES: Final = 3
 _NUMBER: Final = re.compile(r"\d{1,7}")
 _CODE: Final = re.compile(r"([A-Za-z]+?)(\d{1,7})")
 _LEAST_SHARE: Final = 0.9
+_LEAST_DYES: Final = 1 / 3
 _SAMPLE: Final = 500
 _PLATE: Final = re.compile(r"plate|.*[a-z].*\d{3}|\d{5}|.*\d{4}.*_", re.IGNORECASE)
 _PLATES: Final = re.compile(r"plate|.*[a-z].*\d|\d{5}", re.IGNORECASE)
@@ -43,6 +44,8 @@ class Meanings:
         How many folders down names are that tell something else than the plate.
     doubts
         What a person should be asked.
+    only_dye
+        What the one channel is called, where all names hold the same dye and nothing else tells channels.
     rest
         What of the names stays unread and differs between files, as a number for each.
     """
@@ -53,6 +56,7 @@ class Meanings:
     sureness: int = 0
     in_folders: set[int] = field(default_factory=set)
     doubts: list[Doubt] = field(default_factory=list)
+    only_dye: str = ""
     rest: list[Column] = field(default_factory=list)
 
     @property
@@ -181,12 +185,15 @@ def _written(column: Column, texts: list[str]) -> Column:
 
 def _take_dyes(meanings: Meanings, left: dict[int, Column]) -> None:
     """Take the place where dyes stand for the channel, or for its name where a number tells the channel."""
-    dyes = [
-        i
-        for i, column in left.items()
-        if column.varies and sum(map(looks_like_dye, column.values)) > len(column.values) / 3
-    ]
+    same = [c.values[0] for c in left.values() if not c.varies and not c.in_folder and looks_like_dye(c.values[0])]
+    dyes = []
+    for i, column in left.items():
+        share = sum(map(looks_like_dye, column.values)) / len(column.values)
+        if column.varies and (share == 1 or (share > _LEAST_DYES and not column.in_folder)):
+            dyes.append(i)
     numbered = meanings.told.get("channel")
+    if not dyes and numbered is None and len(same) == 1:
+        meanings.only_dye = same[0]
     for i in dyes:
         if numbered is None:
             meanings.told["channel"] = _take(meanings, left, i)

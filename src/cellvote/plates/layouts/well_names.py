@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import LayoutError
-from cellvote.plates.acquisition import Acquisition, plane_number, plane_table
+from cellvote.plates.acquisition import Acquisition, Doubt, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.file_stacks import stacked_planes
 from cellvote.plates.layouts.name_meanings import Meanings, read_meanings
@@ -16,6 +16,7 @@ from cellvote.plates.layouts.named_groups import check_unique, left_out, natural
 
 _SCORES: Final = {CLEAR: 0.8, LIKELY: 0.75}
 _UNSURE_SCORE: Final = 0.6
+_CLASSES_RATHER: Final = 0.75
 _ASIDE: Final = ("_thumb", "_overlay", "_outlines", "_mask", "thumbs/", "masks/", "labels/", "overlays/")
 
 
@@ -37,6 +38,8 @@ class WellNames:
         sure = max(
             (score for sureness, score in _SCORES.items() if meanings.sureness >= sureness), default=_UNSURE_SCORE
         )
+        if _folders_of_words(sample) and not _several_channels(meanings):
+            sure = min(sure, _UNSURE_SCORE) * _CLASSES_RATHER
         return sure * meanings.share
 
     def read(self, folder: Folder) -> Acquisition:
@@ -50,14 +53,15 @@ class WellNames:
         held = stacked_planes(folder.path, name_table(folder, meanings))
         planes = plane_table(held.planes)
         check_unique(folder, planes)
+        unnamed = "channel" not in meanings.told and held.channels == ("Channel1",)
         return Acquisition(
             folder.path,
             self.name,
             planes,
-            held.channels,
+            (meanings.only_dye,) if unnamed and meanings.only_dye else held.channels,
             held.pixel_size_um,
             problems=(*left_out(meanings.others), *held.problems),
-            doubts=(*meanings.doubts, *held.doubts),
+            doubts=(*meanings.doubts, *_ask_about_folders(images, meanings), *held.doubts),
         )
 
 
@@ -66,6 +70,30 @@ def _images(paths: Sequence[str]) -> list[str]:
     everything = "\n".join(paths).casefold()
     marks = [mark for mark in _ASIDE if mark in everything]
     return [path for path in paths if not any(mark in path.casefold() for mark in marks)] if marks else list(paths)
+
+
+def _folders_of_words(paths: Sequence[str]) -> list[str]:
+    """Give the folders where they are two or more side by side, and called by words, as classes are and plates not."""
+    folders = sorted({path.rpartition("/")[0] for path in paths})
+    names = [folder.rpartition("/")[2] for folder in folders]
+    wordy = all(name and not any(map(str.isdigit, name)) for name in names) and len(set(names)) > 1
+    return names if wordy else []
+
+
+def _several_channels(meanings: Meanings) -> bool:
+    return "channel" in meanings.told and meanings.told["channel"].varies
+
+
+def _ask_about_folders(paths: Sequence[str], meanings: Meanings) -> list[Doubt]:
+    """Ask where plates are named after folders that may be classes."""
+    names = _folders_of_words(paths)
+    if not names or "plate" in meanings.told or meanings.in_folders:
+        return []
+    question = (
+        f"The folders {', '.join(names[:3])}{' …' if len(names) > 3 else ''} are read as plates. Where they are "
+        "classes, give --layout image-folder."
+    )
+    return [Doubt("folders", question, tuple(meanings.paths[:3]))]
 
 
 def name_table(folder: Folder, meanings: Meanings) -> pd.DataFrame:
