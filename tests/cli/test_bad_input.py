@@ -41,9 +41,27 @@ def test_a_folder_that_is_not_there(call: Call, tmp_path: Path) -> None:
     assert "there is no such folder" in refused(call, tmp_path, "create", tmp_path / "s", tmp_path / "gone")
 
 
-def test_names_of_no_known_layout(call: Call, tmp_path: Path) -> None:
+def test_names_that_are_not_of_the_layout_that_is_forced(call: Call, tmp_path: Path) -> None:
     write_images(tmp_path / "P", ["cat.tif"])
-    assert "Tried: operetta" in refused(call, tmp_path, "create", tmp_path / "s", tmp_path / "P")
+    error = refused(call, tmp_path, "create", tmp_path / "s", tmp_path / "P", "--layout", "operetta")
+    assert "r01c01f01p01-ch1sk1fk1fl1.tiff" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--z", "deepest"], "write max, median, projection, or the number of a plane"),
+        (["--combine", "body=ch1"], "write NAME=median(CHANNEL,CHANNEL,…)"),
+        (["--combine", "body=sum(ch1,ch2)"], "median, mean, max, min"),
+        (["--combine", "body=max(ch1,ch7)"], "ch1, ch2"),
+        (["--combine", "ch1=max(ch1,ch2)"], "there is a channel 'ch1' already"),
+        (["--root", "nowhere"], "there is no such folder"),
+    ],
+)
+def test_a_wrong_way_to_read_the_images(
+    call: Call, tmp_path: Path, images: Path, options: list[str], word: str
+) -> None:
+    assert word in refused(call, tmp_path, "create", tmp_path / "s", images, *options)
 
 
 def test_a_pattern_without_a_well(call: Call, tmp_path: Path, images: Path) -> None:
@@ -215,7 +233,7 @@ def test_a_window_that_cannot_be_opened(
 
 
 def test_a_bad_image_in_an_error_stays_one_line(call: Call, tmp_path: Path) -> None:
-    write_images(tmp_path / "two\nlines [bold]", ["cat.tif"])
+    write_images(tmp_path / "two\nlines [bold]", ["cat.txt"])
     error = refused(call, tmp_path, "inspect", tmp_path / "two\nlines [bold]")
     assert "two lines [bold]" in error
 

@@ -169,7 +169,7 @@ def test_the_table_of_a_hundred_thousand_names_is_virtual(qtbot) -> None:
     names = [f"{r}{c:02d}_{f}.tif" for r, c, f in product("ABCDEFGH", range(1, 13), range(1, 1043))]
     pattern = r"(?P<well>[A-H]\d+)_(?P<field>\d+)\.tif"
     table = NameTable()
-    table.set_folders([("/data/plate", names)])
+    table.set_folders([("/data/plate", names)], names)
     table.set_read(read_names(pattern, [("/data/plate", names)]))
     started = time.perf_counter()
     table.show_only(NO_MATCH)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -106,8 +106,10 @@ def create(
 
 
 def _reading(z: str, combine: list[str]) -> "FieldReading":
-    from cellvote.plates.fields import FieldReading, parse_combination
+    from cellvote.plates.fields import FieldReading, Projection, parse_combination
 
+    if not z.isdecimal() and z not in get_args(Projection):
+        raise SettingsError(f"--z {z}: write {', '.join(get_args(Projection))}, or the number of a plane.")
     plane = int(z) if z.isdecimal() else z
     return validated(FieldReading, {"z": plane, "combine": tuple(parse_combination(one) for one in combine)})
 

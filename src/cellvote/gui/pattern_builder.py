@@ -66,7 +66,7 @@ class PatternBuilder(QDialog):
         self.resize(1040, 720)
         self._folders = folders
         self._names = [name for _, names in folders for name in names]
-        self._sample = spread(without_thumbnails(self._names), N_FITTED)
+        self._sample = without_thumbnails(spread(self._names, 2 * N_FITTED))[:N_FITTED]
         self._example = 0
         self._by_hand = False
         self._read: NamesRead | None = None
@@ -145,7 +145,7 @@ class PatternBuilder(QDialog):
         top.addWidget(self.counts, 1)
         top.addWidget(self.filter_box)
         self.names = NameTable()
-        self.names.set_folders(self._folders)
+        self.names.set_folders(self._folders, self._names)
         self.table = QTableView()
         self.table.setModel(self.names)
         self._delegate = NameDelegate(self.table)

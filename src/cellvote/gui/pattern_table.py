@@ -60,11 +60,11 @@ class NameTable(QAbstractTableModel):
         self._rows: np.ndarray[Any, Any] = np.arange(0)
         self._kind: int | None = None
 
-    def set_folders(self, folders: Sequence[tuple[str, Sequence[str]]]) -> None:
-        """Show these names: folders, and the paths below each."""
+    def set_folders(self, folders: Sequence[tuple[str, Sequence[str]]], names: list[str]) -> None:
+        """Show these names: folders and the paths below each, and all these paths in a row."""
         self.beginResetModel()
-        self._names = [name for _, names in folders for name in names]
-        starts = np.cumsum([0, *(len(names) for _, names in folders)]).tolist()
+        self._names = names
+        starts = np.cumsum([0, *(len(below) for _, below in folders)]).tolist()
         self._bases = [(start, folder) for start, (folder, _) in zip(starts, folders, strict=False)] or [(0, "")]
         self._read = None
         self._choose_rows()

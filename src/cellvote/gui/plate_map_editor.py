@@ -76,7 +76,7 @@ class PlateMapEditor(QWidget):
 
     def _connect(self, panels: PlateMapPanels) -> None:
         panels.plate_box.currentIndexChanged.connect(self._show_plate)
-        panels.column_box.currentIndexChanged.connect(self._on_column_chosen)
+        panels.column_box.currentIndexChanged.connect(self._show_plate)
         panels.set_button.clicked.connect(self._on_set_clicked)
         panels.value_box.lineEdit().returnPressed.connect(self._on_set_clicked)
         for kind, button in panels.control_buttons.items():
@@ -92,7 +92,7 @@ class PlateMapEditor(QWidget):
         ):
             button.clicked.connect(lambda _checked=False, slot=slot: slot())
         self.view.chosenChanged.connect(self._on_wells_chosen)
-        self.view.set_tooltips(self._tooltip)
+        self.view.set_tooltips(lambda well: well_tooltip((self.plate(), well), self._facts, 0))
         self.table.selectionModel().selectionChanged.connect(self._on_cells_chosen)
         panels.entries.entryTyped.connect(self._on_entry_typed)
         panels.pasteRequested.connect(lambda text, into_table: self.paste(text, into_table=into_table))
@@ -219,31 +219,18 @@ class PlateMapEditor(QWidget):
 
     def _show_plate(self) -> None:
         table, plate = self._table, self.plate()
-        names = edits.entry_columns(table)
-        shown = table[(table["plate"] == plate).to_numpy()]
-        keys = list(zip(shown["plate"].tolist(), shown["well"].tolist(), strict=True))
-        entries = zip(*(shown[name].tolist() for name in names), strict=True) if names else iter([()] * len(keys))
-        wells = {key: dict(zip(names, row, strict=True)) for key, row in zip(keys, entries, strict=True)}
-        imaged = frozenset(key for key, there in zip(keys, shown["imaged"].tolist(), strict=True) if there)
-        self._facts = PlateFacts(wells=wells, imaged=imaged, columns=tuple(names))
+        self._facts = edits.facts_of(table, plate)
         coloured = colour_plate(self._facts, plate, f"{MAP}{self.column()}")
         self.view.set_colouring(coloured)
-        self.view.setVisible(any(well for _, well in keys))
+        self.view.setVisible(any(well for _, well in self._facts.wells))
         self.panels.legend.set_content(coloured.entries, coloured.bars)
         rows = [i for i, of in enumerate(table["plate"].tolist()) if of == plate]
         self.panels.entries.show(table, rows, self._reasons)
         self._on_wells_chosen()
 
-    def _tooltip(self, well: str) -> str:
-        return well_tooltip((self.plate(), well), self._facts, 0)
-
     def choose_column(self, name: str) -> None:
         """Colour by a column, and set entries in it."""
         self.panels.column_box.setCurrentIndex(max(self.panels.column_box.findData(name), 0))
-
-    def _on_column_chosen(self) -> None:
-        self._show_plate()
-        self._offer_values()
 
     def _offer_values(self) -> None:
         column = self.column()

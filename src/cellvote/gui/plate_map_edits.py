@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellvote.errors import PlateMapError
+from cellvote.gui.facts import PlateFacts
 from cellvote.plates.acquisition import Acquisition
 from cellvote.plates.plate_map import CONTROL_TYPE, join_plate_map, read_maps, recognise_controls
 from cellvote.plates.plate_maps.columns import content_columns
@@ -101,6 +102,17 @@ def _labels(block: Block) -> bool:
     return all(re.fullmatch(r"\d{1,2}", cell) for cell in across) and all(
         re.fullmatch(r"[A-Za-z]{1,2}", cell) for cell in down
     )
+
+
+def facts_of(table: pd.DataFrame, plate: str) -> PlateFacts:
+    """What the plate view shows of a plate map."""
+    names = entry_columns(table)
+    shown = table[(table["plate"] == plate).to_numpy()]
+    keys = list(zip(shown["plate"].tolist(), shown["well"].tolist(), strict=True))
+    columns = [shown[name].tolist() for name in names]
+    wells = {key: {name: column[i] for name, column in zip(names, columns, strict=True)} for i, key in enumerate(keys)}
+    imaged = frozenset(key for key, there in zip(keys, shown["imaged"].tolist(), strict=True) if there)
+    return PlateFacts(wells=wells, imaged=imaged, columns=tuple(names))
 
 
 def rows_of(table: pd.DataFrame, plate: str) -> dict[str, int]:

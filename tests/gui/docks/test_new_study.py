@@ -85,6 +85,25 @@ def test_a_doubt_has_to_be_answered_before_the_study_can_be_made(form, qtbot, tm
     assert not form.create_button.isEnabled(), "an answer can be taken back"
 
 
+def test_a_study_is_not_made_before_there_was_a_chance_to_ask(form, qtbot, tmp_path: Path, session) -> None:
+    images = write_images(tmp_path / "one", operetta_names([(1, 1)], channels=1, fields=9))
+    form.set_images(images)
+    form.create_button.click()
+    assert session.runner.step is None
+    qtbot.waitUntil(lambda: form.idle, timeout=WAIT_MS)
+    assert session.runner.step is None
+    assert form.check.unanswered() == 1
+    assert not (tmp_path / "one.cellvote").exists()
+
+
+def test_a_study_asked_for_while_the_files_are_read_is_made_then(form, qtbot, plate: Path, session) -> None:
+    form.set_images(plate)
+    form.create_button.click()
+    qtbot.waitUntil(lambda: session.runner.step is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: session.runner.step is None, timeout=WAIT_MS)
+    assert plate.with_name("plate.cellvote").exists()
+
+
 def test_images_of_no_known_layout_lead_to_the_pattern_builder(form, qtbot, tmp_path: Path, session) -> None:
     names = [f"e3.{r}{c:02d}.{f}.{w}.tif" for r, c, f, w in product("AB", (1, 2), (1, 2), ("x", "y"))]
     images = write_images(tmp_path / "odd", names)
@@ -205,6 +224,15 @@ def test_a_reading_that_is_not_wanted_any_more_is_ended(form, qtbot, plate: Path
     assert "recognised: numbered" in form.layout_box.itemText(0)
     QApplication.processEvents()
     assert "5 · A01" in form.check.facts.text()
+
+
+def test_reading_can_be_stopped(form, qtbot, plate: Path) -> None:
+    form.set_images(plate)
+    qtbot.waitUntil(lambda: form.reader.busy, timeout=WAIT_MS)
+    qtbot.mouseClick(form.check.stop_button, LEFT)
+    assert form.idle
+    assert "Reading was stopped" in form.check.error.text().replace("\u200b", "")
+    assert not form.create_button.isEnabled()
 
 
 def test_real_plates_are_described(form, qtbot, real_data: Path) -> None:

@@ -283,6 +283,7 @@ def test_a_new_study_is_made_and_opened(
     dock.open_path(bare_study.source)
     form.plate_map.setText(str(plate_map))
     form.study.setText(str(tmp_path / "made"))
+    qtbot.waitUntil(lambda: form.idle, timeout=60_000)
     form.create_button.click()
     qtbot.waitUntil(lambda: session.runner.step is None, timeout=60_000)
     settle(session)
@@ -295,6 +296,7 @@ def test_a_study_that_cannot_be_made_says_why(dock: PlateDock, session, bare_stu
     form = dock.new_study
     dock.open_path(bare_study.source)
     form.study.setText(str(bare_study.path))
+    qtbot.waitUntil(lambda: form.idle, timeout=60_000)
     form.create_button.click()
     qtbot.waitUntil(lambda: session.runner.step is None, timeout=60_000)
     assert "is there already" in form.step_box.message.text()

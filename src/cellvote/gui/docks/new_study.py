@@ -55,6 +55,7 @@ class NewStudyForm(QWidget):
         self._session = session
         self._summary: dict[str, Any] = {}
         self._pattern = ""
+        self._create_when_read = False
         self.builder: PatternBuilder | None = None
         self.reader = FolderReader()
         self.reader.answered.connect(self._on_summary_read)
@@ -213,13 +214,15 @@ class NewStudyForm(QWidget):
     # Reading
 
     def _read_soon(self) -> None:
+        self._summary = {}
         self._typing.start()
 
     def _read(self) -> None:
         """Ask what lies in the folders."""
         paths = self.folders.paths()
         self._summary = {}
-        self.reader.stop() if self.reader.busy else None
+        if self.reader.busy:
+            self.reader.stop()
         if not paths or not all(Path(path).exists() for path in paths):
             self._show_summary()
             self.check.clear()
@@ -241,6 +244,11 @@ class NewStudyForm(QWidget):
         self._summary = summary
         self.check.show_summary(summary)
         self._show_summary()
+        if self._create_when_read:
+            self._create_when_read = False
+            self.step_box.say("")
+            if not self.complaint():
+                self._create()
 
     def _show_summary(self) -> None:
         summary = self._summary
@@ -266,7 +274,7 @@ class NewStudyForm(QWidget):
 
     def _on_stop_clicked(self) -> None:
         self.reader.stop()
-        self.check.clear()
+        self._on_summary_read({"error": "Reading was stopped. Choose a layout, or the folder anew, to read it again."})
 
     # The pattern
 
@@ -341,7 +349,13 @@ class NewStudyForm(QWidget):
     def _on_create_clicked(self) -> None:
         if not self.folders.paths() or not self.study.text().strip():
             self.step_box.say("Choose the folder of the images, and where to put the study.", error=True)
-            return
+        elif not self.idle:  # there may be something to ask first
+            self._create_when_read = True
+            self.step_box.say("Looking at the files first …")
+        else:
+            self._create()
+
+    def _create(self) -> None:
         step = self.step()
         try:
             self._session.runner.run(step)
