@@ -80,6 +80,11 @@ def test_there_are_colours_for_any_number_of_classes_and_none_twice() -> None:
         (("Channel1", "Channel2"), ("green", "magenta")),
         (("GFP", "w2"), ("green", "magenta")),
         (("anything",), ("gray",)),
+        (("Hoechst 33342", "Alexa 488", "Alexa 568", "Alexa 647"), ("bop blue", "green", "red", "magenta")),
+        (("DAPI", "far-red", "mCherry", "Brightfield"), ("bop blue", "magenta", "red", "gray")),
+        (("SYTO 14", "ConA", "DNA"), ("yellow", "green", "bop blue")),
+        (("H2B-GFP", "mCherry-tubulin"), ("green", "red")),
+        (("FITC w1", "FITC w2"), ("green", "magenta")),
     ],
 )
 def test_channels_are_coloured_after_their_dyes(channels: tuple[str, ...], colours: tuple[str, ...]) -> None:

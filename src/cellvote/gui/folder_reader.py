@@ -2,13 +2,14 @@
 
 import json
 import sys
+from functools import partial
 from typing import Any, Final
 
 from psygnal import Signal
-from qtpy.QtCore import QProcess, QProcessEnvironment
+from qtpy.QtCore import QProcess, QProcessEnvironment, QTimer
 
 _ENDING: Final[set[QProcess]] = set()
-"""Processes that were told to end; kept until they have."""
+"""Processes that have ended, or were told to; kept until Qt is done with them."""
 
 _PATIENCE_MS: Final = 200
 
@@ -68,9 +69,8 @@ class FolderReader:
         process.finished.disconnect()
         if process.state() != QProcess.ProcessState.NotRunning:
             process.kill()
-            if not process.waitForFinished(_PATIENCE_MS):  # it waits for a disk
-                _ENDING.add(process)
-                process.finished.connect(lambda *_: _ENDING.discard(process))
+            process.waitForFinished(_PATIENCE_MS)
+        _let_go(process)
 
     def _on_output_ready(self) -> None:
         if self._process is None:
@@ -85,8 +85,20 @@ class FolderReader:
     def _on_process_finished(self) -> None:
         """Say that it died: it ends by itself only where something is wrong."""
         process, self._process = self._process, None
-        if self._busy and process is not None:
+        if process is None:
+            return
+        _let_go(process)
+        if self._busy:
             self._busy = False
             last = process.readAllStandardError().data().decode("utf-8", "replace").strip().splitlines()
             why = last[-1] if last else "it said nothing"
             self.answered.emit({"error": f"Reading the images died ({why}). Try cellvote inspect in a terminal."})
+
+
+def _let_go(process: QProcess) -> None:
+    """Forget a process, but never within one of its own signals: Qt still uses it there."""
+    _ENDING.add(process)
+    if process.state() == QProcess.ProcessState.NotRunning:
+        QTimer.singleShot(0, partial(_ENDING.discard, process))
+    else:  # it waits for a disk
+        process.finished.connect(lambda: QTimer.singleShot(0, partial(_ENDING.discard, process)))

@@ -1,4 +1,4 @@
-"""A plate folder as lazy stacks, one per channel: sliders for wells, fields, time and z; pixels are read as they come."""
+"""A plate folder as lazy stacks, one per channel: sliders for wells, fields, time and z; pixels are read when shown."""
 
 import contextlib
 from collections.abc import Sequence

@@ -32,6 +32,7 @@ _KINDS: Final = (
     (*rgb("#ffffff"), 1.0),
 )
 _ALL_WELLS_PX: Final = 768
+_FINE_PX: Final = 24
 _WELL_PX_RANGE: Final = (12, 160)
 _STATES: Final = ("imaged", "not read yet", "not imaged", "cannot be read", "imaged")
 _NAME_COLOUR: Final = "#c9ced6"
@@ -148,7 +149,7 @@ def wells_image(overview: Overview, shown: str) -> npt.NDArray[np.int32]:
 
 
 def _frame(size: int) -> npt.NDArray[np.bool_]:
-    width = 1 + size // 128
+    width = 2 if size < _FINE_PX else 3  # about two pixels of a screen, whatever the number of wells
     frame = np.ones((size, size), bool)
     frame[width:-width, width:-width] = False
     return frame
@@ -159,7 +160,7 @@ def _picture(kind: int, size: int) -> npt.NDArray[np.int64]:
     """Draw one well: filled while it waits, crossed out where it failed, a dotted outline where it is missing."""
     y, x = np.indices((size, size))
     far = np.minimum(np.minimum(y, x), size - 1 - np.maximum(y, x))  # from the edge
-    inside, thick = far >= max(1, size // 12), size // 64
+    inside, thick = far >= max(1, size // 12), int(size >= _FINE_PX)
     if kind == PENDING:
         drawn = inside
     elif kind == FAILED:

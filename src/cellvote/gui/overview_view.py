@@ -1,7 +1,5 @@
 """Shows the overview of a plate: opened in another thread, filled in the background, refreshed as wells come in."""
 
-import os
-import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -11,15 +9,16 @@ from typing import Any, Final
 from napari.components import ViewerModel
 from napari.components._viewer_mouse_bindings import double_click_to_zoom
 from napari.layers import Image, Labels, Layer
-from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtCore import QTimer
 
-from cellvote.errors import CancelledError, CellVoteError
+from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
 from cellvote.gui.canvas_text import CanvasText
 from cellvote.gui.colours import channel_colours
 from cellvote.gui.field_layers import FieldLayers
 from cellvote.gui.layer_data import channel_role, contrast_range, mark_of
 from cellvote.gui.look import Look
+from cellvote.gui.overview_filling import Filling
 from cellvote.gui.overview_layer import (
     NAMES_ROLE,
     WELLS_ROLE,
@@ -34,8 +33,7 @@ from cellvote.gui.overview_layer import (
     wells_layer,
 )
 from cellvote.gui.state import State
-from cellvote.jobs.overview import fill_overview, open_overview
-from cellvote.progress import CancelToken
+from cellvote.jobs.overview import open_overview
 from cellvote.study import Study
 from cellvote.study.overview import Overview
 
@@ -336,13 +334,14 @@ class OverviewView:
 
     def _say(self, overview: Overview) -> None:
         done, total = len(overview.done), len(overview.plan.tiles)
-        what = "wells" if overview.plan.on_plate else "images"
+        one = "well" if overview.plan.on_plate else "image"
+        what = one if total == 1 else f"{one}s"
         failed = sum(bool(record.error) for record in overview.done.values())
         parts = [overview.plan.plate, f"{total:,} {what}" if done == total else f"{done:,} of {total:,} {what}"]
         if failed:
             parts.append(f"{failed:,} not readable")
         error = self._filling.error if self._filling is not None else ""
-        parts.append(error or f"double-click a {what.removesuffix('s')} to see it, Esc to go back")
+        parts.append(error or f"double-click {'an' if one == 'image' else 'a'} {one} to see it, Esc to go back")
         self._text.show(" · ".join(parts), error=bool(error))
         self._text.show_legend([], [])
 
@@ -366,52 +365,3 @@ class OverviewView:
 
 def _open(study: Study, plate: str, near: str) -> tuple[Study, Overview]:
     return study, open_overview(study, plate, near)
-
-
-def _workers() -> int:
-    """Leave a core to the window."""
-    return max(1, min((os.cpu_count() or 1) - 1, 4))
-
-
-class Filling:
-    """Fills an overview in a thread of its own.
-
-    Parameters
-    ----------
-    near
-        The well whose neighbours come first.
-    """
-
-    def __init__(self, study: Study, overview: Overview, near: str) -> None:
-        self.may_go_on = threading.Event()
-        self.may_go_on.set()
-        self.error = ""
-        self._cancel = CancelToken()
-        self._thread = threading.Thread(
-            target=self._fill, args=(study, overview, near), name="cellvote-filling", daemon=True
-        )
-        application = QCoreApplication.instance()
-        if application is not None:
-            application.aboutToQuit.connect(self._cancel.cancel)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    @property
-    def running(self) -> bool:
-        """Whether wells are still being read."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """End soon; the wells that are being read are kept."""
-        self._cancel.cancel()
-
-    def _fill(self, study: Study, overview: Overview, near: str) -> None:
-        try:
-            for _ in fill_overview(study, overview, near, self._cancel, self.may_go_on, _workers()):
-                pass
-        except CancelledError:
-            return
-        except CellVoteError as error:
-            self.error = str(error)
