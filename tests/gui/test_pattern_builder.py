@@ -15,16 +15,24 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def make(qtbot):
-    """Return a way to open the builder on names, and wait for what it shows."""
+    """Return a way to open the builder on names, and wait for what it shows.
+
+    Builders are kept until the end: without a parent they would be deleted as Python collects them, perhaps while
+    they paint.
+    """
+    made: list[PatternBuilder] = []
 
     def make(names, pattern: str = "") -> PatternBuilder:
         builder = PatternBuilder([("/data/plate", names)], pattern)
         qtbot.addWidget(builder)
         builder.show()
+        made.append(builder)
         settle(qtbot, builder)
         return builder
 
-    return make
+    yield make
+    for builder in made:
+        builder.close()
 
 
 def settle(qtbot, builder: PatternBuilder) -> None:

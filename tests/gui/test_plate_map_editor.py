@@ -294,3 +294,5 @@ def test_a_384_well_map_is_edited_without_a_noticeable_pause(qtbot, real_data: P
     editor.set_entries("DMSO")
     assert time.perf_counter() - started < 0.5
     assert set(editor.plate_map()["pert_iname"]) == {"DMSO"}
+    editor.undo_stack.setClean()
+    editor.close()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from cellvote.gui.docks.dock import row
 
@@ -115,3 +115,18 @@ class PathList(QWidget):
     def _on_more_clicked(self) -> None:
         for path in self._ask(self.paths()[-1]):
             self.add(path)
+
+
+def ask_folder(parent: QWidget, title: str) -> Ask:
+    """Make a way to ask for a folder."""
+
+    def ask(start: str) -> list[str]:
+        folder = QFileDialog.getExistingDirectory(parent, title, start)
+        return [folder] if folder else []
+
+    return ask
+
+
+def ask_files(parent: QWidget, title: str, kinds: str = "All files (*)") -> Ask:
+    """Make a way to ask for files, one or several."""
+    return lambda start: list(QFileDialog.getOpenFileNames(parent, title, start, kinds)[0])

@@ -28,7 +28,6 @@ from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map
 from cellvote.study import Study
 
 _FILES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
-_SOME: Final = 6
 
 
 class PlateMapEditor(QWidget):
@@ -247,9 +246,7 @@ class PlateMapEditor(QWidget):
         return rows
 
     def _on_wells_chosen(self) -> None:
-        wells = self.view.wells()
-        listed = ", ".join(wells[:_SOME]) + (" …" if len(wells) > _SOME else "")
-        self.panels.show_chosen(len(wells), listed)
+        self.panels.show_chosen(self.view.wells())
         self._offer_values()
         if self._selecting:
             return

@@ -30,6 +30,7 @@ from cellvote.plates.plate_map import CONTROL_TYPE, mismatch_sentences
 _BAD, _GOOD = "#ff8a80", "#4cc38a"
 _MOST: Final = 2000
 _MOST_REASONS: Final = 4
+_SOME: Final = 6
 
 
 class PlateMapPanels(QWidget):
@@ -186,8 +187,10 @@ class PlateMapPanels(QWidget):
         self.value_box.setEditText(typed)
         self.value_box.blockSignals(False)
 
-    def show_chosen(self, n: int, listed: str) -> None:
+    def show_chosen(self, wells: Sequence[str]) -> None:
         """Say which wells are chosen."""
+        n = len(wells)
+        listed = ", ".join(wells[:_SOME]) + (" …" if n > _SOME else "")
         words = f"{n:,} well{'s' * (n != 1)} chosen: {listed}" if n else "Choose wells: click, drag, shift, control."
         self.chosen.setText(words)
         self.set_button.setText(f"Set in {n:,} well{'s' * (n != 1)}" if n else "Set")

@@ -19,7 +19,7 @@ from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
 from cellvote.gui.docks.dock import ColumnScroll, combo, heading, row, text_label
 from cellvote.gui.folder_reader import FolderReader
-from cellvote.gui.path_list import PathList
+from cellvote.gui.path_list import PathList, ask_files, ask_folder
 from cellvote.gui.pattern_builder import PatternBuilder
 from cellvote.gui.reading_check import ReadingCheck, map_words
 from cellvote.gui.reading_choice import ReadingChoice
@@ -36,7 +36,6 @@ DOCK = "new study"
 
 _RECOGNISE, _PATTERN = "", "by a pattern"
 _TYPING_MS: Final = 300
-_TABLES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
 
 
 class NewStudyForm(QWidget):
@@ -86,7 +85,10 @@ class NewStudyForm(QWidget):
     def _make_images(self, column: QVBoxLayout) -> None:
         column.addWidget(heading("New study"))
         column.addWidget(text_label("The images stay where they are and are only read.", quiet=True))
-        asks = {"Folder …": self._ask_folder, "File …": self._ask_file}
+        asks = {
+            "Folder …": ask_folder(self, "Folder of images"),
+            "File …": ask_files(self, "A file that holds the images, or lists them"),
+        }
         self.folders = PathList("folder of the plate, or of several plates", "another folder …", asks)
         self.folders.changed.connect(self._on_images_changed)
         self.images = self.folders.first
@@ -95,8 +97,7 @@ class NewStudyForm(QWidget):
         self.root = QLineEdit()
         self.root.setPlaceholderText("where the images of this table lie, if elsewhere")
         self.root.textChanged.connect(self._read_soon)
-        browse = _browse_button(self._ask_root)
-        self.root_row = row(self.root, browse)
+        self.root_row = row(self.root, _browse_button(self._ask_root))
         self.root_row.hide()
         column.addWidget(self.root_row)
 
@@ -123,7 +124,7 @@ class NewStudyForm(QWidget):
         column.addWidget(self.choice)
 
     def _make_place(self, column: QVBoxLayout) -> None:
-        asks = {"…": self._ask_plate_maps}
+        asks = {"…": ask_files(self, "Plate maps", "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)")}
         self.plate_maps = PathList("CSV, TSV or XLSX with the wells (optional)", "another table …", asks)
         self.plate_maps.changed.connect(self._read_soon)
         self.plate_map = self.plate_maps.first
@@ -371,20 +372,10 @@ class NewStudyForm(QWidget):
 
     # Asking for paths
 
-    def _ask_folder(self, start: str) -> list[str]:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of images", start)
-        return [folder] if folder else []
-
-    def _ask_file(self, start: str) -> list[str]:
-        return QFileDialog.getOpenFileNames(self, "A file that holds the images, or lists them", start)[0]
-
     def _ask_root(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Where the images of the table lie", self.images.text())
         if folder:
             self.root.setText(folder)
-
-    def _ask_plate_maps(self, start: str) -> list[str]:
-        return QFileDialog.getOpenFileNames(self, "Plate maps", start or self.images.text(), _TABLES)[0]
 
     def _ask_study(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Where to put the study", self.study.text(), "Study (*.cellvote)")
