@@ -78,6 +78,8 @@ class PlateFacts:
     ----------
     wells
         What the plate map says of each well: column to text.
+    images
+        Where images have no wells: what the plate map says of each of them.
     imaged
         The wells that have images.
     columns
@@ -103,6 +105,7 @@ class PlateFacts:
     """
 
     wells: dict[Well, dict[str, str]]
+    images: dict[FieldKey, dict[str, str]] = field(default_factory=dict)
     imaged: frozenset[Well] = frozenset()
     columns: tuple[str, ...] = ()
     treatments: dict[Well, str] = field(default_factory=dict)
@@ -162,8 +165,14 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
         Names in the study; left out where nothing is segmented or predicted yet.
     """
     rows = study.plate_map.to_dict("records")
-    columns = tuple(str(c) for c in study.plate_map.columns if c not in {"plate", "well", "imaged"})
-    wells = {(str(row["plate"]), str(row["well"])): {name: str(row[name]) for name in columns} for row in rows}
+    columns = tuple(str(c) for c in study.plate_map.columns if c not in {*FIELD, "imaged"})
+    said = [{name: str(row[name]) for name in columns} for row in rows]
+    images: dict[FieldKey, dict[str, str]] = {}
+    if "field" in study.plate_map:
+        keys = (FieldKey(str(row["plate"]), str(row["well"]), int(row["field"])) for row in rows)
+        images = {key: entries for key, entries in zip(keys, said, strict=True) if not key.well}
+        said = [entries if str(row["well"]) else {} for row, entries in zip(rows, said, strict=True)]
+    wells = {(str(row["plate"]), str(row["well"])): entries for row, entries in zip(rows, said, strict=True)}
     imaged = frozenset((str(row["plate"]), str(row["well"])) for row in rows if row["imaged"])
     treated = study.treatments.to_dict("records")
     predicted, problem = None, ""
@@ -174,9 +183,10 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
             problem = str(error)
     facts = PlateFacts(
         wells=wells,
+        images=images,
         imaged=imaged,
         columns=columns,
-        treatments={(str(row["plate"]), str(row["well"])): str(row["treatment"]) for row in treated},
+        treatments={(str(r["plate"]), str(r["well"])): str(r["treatment"]) for r in treated if not images or r["well"]},
         n_fields=dict(Counter((key.plate, key.well) for key in study.fields)),
         predicted=predicted,
         problem=problem,

@@ -14,7 +14,7 @@ from cellvote.study import Study
 PROGRESS: Final = ("--progress", "json")
 """What makes a command tell its progress as JSON lines."""
 
-_QUICK: Final = frozenset({"create", "vote"})
+_QUICK: Final = frozenset({"vote"})
 """Commands that tell no progress."""
 
 

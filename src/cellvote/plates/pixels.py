@@ -3,7 +3,6 @@
 import hashlib
 import stat
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -215,11 +214,10 @@ def read_colours(path: Path) -> Pixels:
 
 def _read_picture(path: Path) -> Pixels:
     """Read a picture: YX where it is grey, YXS where it has colours (a palette counts as these)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with Image.open(path, formats=("PNG", "JPEG", "JPEG2000", "BMP")) as image:
-            check_size(path, (image.height, image.width), np.dtype(np.uint16))
-            return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
+    # Warnings are not made errors here: the filters are those of all threads, and this runs in several at once.
+    with Image.open(path, formats=("PNG", "JPEG", "JPEG2000", "BMP")) as image:
+        check_size(path, (image.height, image.width), np.dtype(np.uint16))
+        return np.asarray(image if image.mode in _GREY_MODES else image.convert("RGB"))
 
 
 def check_size(path: Path, shape: Sequence[int], dtype: np.dtype[np.generic] | None) -> None:

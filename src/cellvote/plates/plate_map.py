@@ -11,13 +11,13 @@ from cellvote.plates.plate_maps.columns import (
     dose_column,
     find_column,
     numeric_columns,
-    treatments,
 )
 from cellvote.plates.plate_maps.concentrations import concentration_um
 from cellvote.plates.plate_maps.controls import CONTROL_SOURCE, recognise_controls
 from cellvote.plates.plate_maps.joining import join_plate_map
 from cellvote.plates.plate_maps.matching import NO_IMAGES, NOT_ON_MAP, TWICE, check_plate_map, mismatch_sentences
 from cellvote.plates.plate_maps.reading import MapTable, read_map_file, read_maps, read_plate_map
+from cellvote.plates.plate_maps.treatments import treatments
 from cellvote.plates.plate_maps.writing import checked_plate_map, save_plate_map
 
 __all__ = [

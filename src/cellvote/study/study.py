@@ -1,6 +1,5 @@
 """The study: the folder that CellVote writes, one sub-folder a step; source images are only read."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -9,7 +8,6 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -22,10 +20,11 @@ from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
 from cellvote.plates.wells import parse_well
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.places import SUFFIX, checked_name, field_file, study_path
 
-SUFFIX: Final = ".cellvote"
+__all__ = ["SCHEMA_VERSION", "SUFFIX", "Study", "StudyInfo", "checked_name", "field_file", "study_path"]
+
 SCHEMA_VERSION: Final = 1
-_MAX_NAME_BYTES: Final = 200
 
 
 class StudyInfo(BaseModel, frozen=True):
@@ -381,42 +380,3 @@ class Study:
         if self.path.resolve() not in folder.resolve().parents:
             raise StudyError(f"{folder}: is not inside {self.path}: not deleted.")
         shutil.rmtree(folder)
-
-
-def study_path(path: str | PathLike[str]) -> Path:
-    """Append ``.cellvote`` where it is missing."""
-    path = Path(path).absolute()
-    return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
-
-
-def field_file(key: FieldKey, suffix: str) -> Path:
-    """Where a field's file lies below a step's folder: ``PLATE/WELL_fN`` with a suffix."""
-    return Path(_folder_of(key.plate)) / f"{key.well or 'field'}_f{key.field}{suffix}"
-
-
-def _folder_of(plate: str) -> str:
-    """Name a folder after a plate: letters of any script stay, what some system forbids is quoted.
-
-    Names that would be too long end in a hash, so that two plates never share a folder.
-    """
-    name = "".join(c if c.isalnum() or c in " ()+,;=@_-." else quote(c, safe="") for c in plate) or "_"
-    name = name.replace("..", "%2E%2E")
-    if name.startswith((".", " ")) or name.endswith((".", " ")) or plate == "_":
-        name = "".join(quote(c, safe="").replace(".", "%2E").replace("_", "%5F") for c in plate)
-    if len(name.encode()) > _MAX_NAME_BYTES:
-        digest = hashlib.blake2b(plate.encode(), digest_size=8).hexdigest()
-        name = name.encode()[: _MAX_NAME_BYTES - 20].decode(errors="ignore") + f"~{digest}"
-    return name
-
-
-def checked_name(name: str) -> str:
-    """Let pass only names that can be a folder everywhere.
-
-    Raises
-    ------
-    SettingsError
-        Where the name is empty, hidden, too long, or has a character that some system forbids.
-    """
-    if not name or name.startswith(".") or len(name) > 100 or set(name) & set('/\\:*?"<>|\0') or name != name.strip():
-        raise SettingsError(f"{name!r} cannot be the name of a folder: use letters, digits, - and _.")
-    return name

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+import pandas as pd
+
 from cellvote.errors import ImageReadError
 from cellvote.plates.acquisition import Acquisition
 from cellvote.plates.c01_planes import c01_pixel_size
@@ -16,7 +18,7 @@ _NAMES: Final = NamedGroups(
     "cellomics",
     re.compile(
         r"(?:.*/)?(?!.*_[RDM]_p\d+_z\d+_\d+_)(?:(?P<plate>[^/]*?)(?:_|i3t(?P<timepoint>\d{3})_?))?"
-        r"(?P<well>[A-Z]\d{2})f(?P<field>\d{2,4})[do](?P<channel>\d{1,2})\.(?:tiff?|c01|png|jpe?g|bmp)",
+        r"(?P<well>[A-Z]\d{2})f(?P<field>\d{2,4})(?P<channel>[do]\d{1,2})\.(?:tiff?|c01|png|jpe?g|bmp)",
         re.IGNORECASE,
     ),
     _EXAMPLE,
@@ -37,12 +39,24 @@ class Cellomics:
     def read(self, folder: Folder) -> Acquisition:
         """Index every image; the size of a pixel stands in ``.C01`` files."""
         found, others = _NAMES.table(folder)
+        found, problems = _without_overlays(found)
         own = [path for path in found["path"].head(1) if path.lower().endswith(CELLOMICS_SUFFIX)]
         size: float | None = None
-        problems: list[str] = []
         for path in own:
             try:
                 size = c01_pixel_size(folder.path / path)
             except ImageReadError as error:
                 problems.append(str(error))
-        return named_acquisition(folder, self, found, others, lambda dye: f"d{int(dye)}", problems, pixel_size_um=size)
+        return named_acquisition(folder, self, found, others, lambda dye: f"d{int(dye[1:])}", problems, pixel_size_um=size)
+
+
+def _without_overlays(found: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out what was drawn (``o1``) where the images themselves (``d1``) are there."""
+    if found.empty:
+        return found, []
+    drawn = found["channel"].str[0].str.casefold() == "o"
+    found = found.assign(channel=found["channel"].str.casefold())
+    if not drawn.any() or drawn.all():
+        return found, []
+    example = found.loc[drawn, "path"].iloc[0]
+    return found[~drawn], [f"{int(drawn.sum())} overlay(s) were left out, such as {example}."]

@@ -1,12 +1,14 @@
 """Cytation and Lionheart, exported by Gen5: ``B7_01_1_3_DAPI_001.tif`` (well, step, channel's number, field, time)."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from cellvote.plates.acquisition import PROJECTION, Acquisition, Doubt
+from cellvote.plates.acquisition import PROJECTION, Acquisition, Doubt, plane_table
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.named_acquisition import named_acquisition
 from cellvote.plates.layouts.named_groups import NamedGroups
@@ -47,8 +49,18 @@ class Cytation:
         if any(columns[0]):
             found["field"] = _field_of_region(found, [int(region or 1) for region in columns[0]])
         found, problems = _without_made(found)
+        numbers = dict(zip(found["path"], found["index"].astype("int64"), strict=True)) if len(found) else {}
         found, doubts = _with_steps(found)
-        return named_acquisition(folder, self, found, others, problems=problems, doubts=doubts)
+        acquisition = named_acquisition(folder, self, found, others, problems=problems, doubts=doubts)
+        return _in_order(acquisition, numbers)
+
+
+def _in_order(acquisition: Acquisition, numbers: Mapping[str, int]) -> Acquisition:
+    """Put the channels in the order of their numbers in the names."""
+    planes = acquisition.planes
+    first = planes["path"].map(numbers).groupby(planes["channel"]).min().sort_values(kind="stable").index.tolist()
+    planes = plane_table(planes.assign(channel=planes["channel"].map({old: new for new, old in enumerate(first)})))
+    return replace(acquisition, planes=planes, channels=tuple(acquisition.channels[old] for old in first))
 
 
 def _field_of_region(found: pd.DataFrame, regions: list[int]) -> pd.Series:

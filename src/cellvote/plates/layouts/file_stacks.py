@@ -1,9 +1,10 @@
 """Files that hold several planes: the header of the first one tells what is in each of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,10 @@ import pandas as pd
 from cellvote.errors import ImageReadError
 from cellvote.plates.acquisition import Doubt
 from cellvote.plates.file_planes import FilePlane, FilePlanes, file_planes
-from cellvote.plates.pixels import CONTAINER_SUFFIXES
+from cellvote.plates.pixels import CONTAINER_SUFFIXES, read_plane
 
 _TRIES: Final = 3
+_NUMBERED: Final = re.compile(r"Channel\d+")
 
 
 @dataclass(frozen=True)
@@ -61,25 +63,94 @@ def stacked_planes(source: Path, files: pd.DataFrame) -> StackedPlanes:
         of_channel = files[files["channel"] == name]
         held, damaged = _first_header(source, of_channel["path"].tolist())
         problems += damaged
-        if held.told and len({plane.channel for plane in held.planes if not plane.file}) > 1:
-            if len(channels) == 1:  # the name tells what all of them are: DAPI,GFP
-                return _with_own_channels(source, files.drop(columns="channel"))
-            problems.append(
-                f"{of_channel['path'].iloc[0]}: its name tells the channel {name}, but it holds "
-                f"{', '.join(held.channels)}: only the first of them is read."
-            )
+        if len(channels) == 1 and _all_in_one(held, name):  # the name tells what all of them are: DAPI,GFP
+            return _with_named_pages(source, files.drop(columns="channel"), name)
+        one = planes_of_channel(source, of_channel["path"].iloc[len(damaged)], held, name)
+        problems += one.problems
+        numbered += one.numbered
         sizes.append(held.pixel_size_um)
-        first = of_channel["path"].iloc[0]
-        planes = _of_one_channel(held)
-        if not held.told and len(planes) > 1:
-            numbered.append(f"{first} holds {len(planes)} pages, read as z 1 to {len(planes)}")
-        parts.append(_spread(of_channel.assign(channel=index), planes))
-    doubts = _ask_about_pages(numbered)
+        parts.append(_spread(of_channel.assign(channel=index), one.planes))
+    doubts = ask_about_pages(numbered)
     size = next((one for one in sizes if one is not None), None)
     return StackedPlanes(pd.concat(parts, ignore_index=True), channels, size, tuple(problems), doubts)
 
 
-def _ask_about_pages(numbered: Sequence[str]) -> tuple[Doubt, ...]:
+def _own_channels(held: FilePlanes) -> set[int]:
+    return {plane.channel for plane in held.planes if not plane.file}
+
+
+def _all_in_one(held: FilePlanes, name: str) -> bool:
+    """Whether the files of the one channel that the names tell hold several: as they say, or as the name lists them."""
+    several = len(_own_channels(held)) > 1
+    return several and (held.told or len(_listed(name)) == len(held.channels))
+
+
+def _listed(name: str) -> list[str]:
+    return [part.strip() for part in name.split(",")]
+
+
+def _with_named_pages(source: Path, files: pd.DataFrame, name: str) -> StackedPlanes:
+    """Read the channels inside the files; those that have no names there are called as the files' names list them."""
+    held = _with_own_channels(source, files)
+    unnamed = all(_NUMBERED.fullmatch(channel) for channel in held.channels)
+    listed = _listed(name)
+    return replace(held, channels=tuple(listed)) if unnamed and len(set(listed)) == len(held.channels) else held
+
+
+class ChannelPlanes(NamedTuple):
+    """What the files of one channel hold: ``planes``, what is wrong, and what was merely numbered as z-planes."""
+
+    planes: list[FilePlane]
+    problems: list[str]
+    numbered: list[str]
+
+
+def planes_of_channel(source: Path, path: str, held: FilePlanes, name: str) -> ChannelPlanes:
+    """Take the pages of a file for z-planes, where its name tells the channel.
+
+    Of a coloured file the brightest colour is read: microscopes paint a channel in its colour.
+
+    Parameters
+    ----------
+    path
+        One of the files of the channel, relative to ``source``.
+    held
+        What its header tells.
+    name
+        Name of the channel.
+    """
+    own = [plane for plane in held.planes if not plane.file]
+    if len({plane.sample for plane in own}) > 1:
+        best = max({plane.sample for plane in own}, key=lambda sample: _brightness(source / path, own[0].page, sample))
+        told = f"{path}: its name tells the channel {name}, but it is coloured: the brightest of its colours is read."
+        own = [plane for plane in own if plane.sample == best]
+        pages = own if held.told else [plane._replace(z=i) for i, plane in enumerate(own, start=1)]
+        return ChannelPlanes([plane._replace(channel=0) for plane in pages], [told], _numbered_pages(path, held, pages))
+    if not held.told:
+        pages = [plane._replace(channel=0, z=i) for i, plane in enumerate(own, start=1)]
+        return ChannelPlanes(pages, [], _numbered_pages(path, held, pages))
+    problems = []
+    if len(_own_channels(held)) > 1:
+        problems = [
+            f"{path}: its name tells the channel {name}, but it holds {', '.join(held.channels)}: only the first of "
+            "them is read."
+        ]
+    return ChannelPlanes([plane for plane in own if plane.channel == own[0].channel], problems, [])
+
+
+def _numbered_pages(path: str, held: FilePlanes, planes: Sequence[FilePlane]) -> list[str]:
+    return [] if held.told or len(planes) < 2 else [f"{path} holds {len(planes)} pages, read as z 1 to {len(planes)}"]
+
+
+def _brightness(path: Path, page: int, sample: int) -> float:
+    try:
+        return float(read_plane(path, page, sample).mean())
+    except ImageReadError:
+        return 0.0  # told of as the field is read
+
+
+def ask_about_pages(numbered: Sequence[str]) -> tuple[Doubt, ...]:
+    """Ask whether the pages of files of one channel are z-planes."""
     if not numbered:
         return ()
     question = (
@@ -87,18 +158,6 @@ def _ask_about_pages(numbered: Sequence[str]) -> tuple[Doubt, ...]:
         "Where they are, export the images one by one."
     )
     return (Doubt("pages", question, tuple(numbered[:3])),)
-
-
-def _of_one_channel(held: FilePlanes) -> list[FilePlane]:
-    """Take the pages of a file for z-planes, where its name tells the channel."""
-    if held.told:
-        own = [plane for plane in held.planes if not plane.file]
-        return [plane for plane in own if plane.channel == own[0].channel]
-    if len(held.channels) == 1:
-        return list(held.planes)
-    first = held.planes[0].sample
-    pages = [plane for plane in held.planes if plane.sample == first]
-    return [plane._replace(channel=0, z=i) for i, plane in enumerate(pages, start=1)]
 
 
 def _with_own_channels(source: Path, files: pd.DataFrame) -> StackedPlanes:

@@ -42,6 +42,8 @@ class Header:
         Where the stage stood: x, and y growing downwards.
     n_pages
         Pictures in the file.
+    n_planes
+        Pictures in the file, those of a coloured one counted for each colour.
     """
 
     channel: str = ""
@@ -49,6 +51,7 @@ class Header:
     size_um: tuple[float, float] | None = None
     stage_um: tuple[float, float] | None = None
     n_pages: int = 1
+    n_planes: int = 1
 
 
 def read_header(path: Path) -> Header:
@@ -57,7 +60,7 @@ def read_header(path: Path) -> Header:
         with tifffile.TiffFile(path) as tiff:
             n_pages = min(len(tiff.pages), _MAX_PAGES)
             page = tiff.pages.first
-            height, width = page.imagelength, page.imagewidth
+            height, width, n_samples = page.imagelength, page.imagewidth, page.samplesperpixel
             tag = page.tags.get(_DESCRIPTION)
             text = str(tag.value) if tag is not None and tag.count <= _MAX_DESCRIPTION else ""
             if "<MetaData>" in text:
@@ -71,7 +74,7 @@ def read_header(path: Path) -> Header:
         return Header()
     pixel = told.get("pixel_size_um")
     size = (width * pixel, height * pixel) if pixel and width and height else None
-    return Header(**told, size_um=size, n_pages=n_pages)
+    return Header(**told, size_um=size, n_pages=n_pages, n_planes=n_pages * n_samples)
 
 
 def _from_properties(text: str) -> dict[str, Any]:

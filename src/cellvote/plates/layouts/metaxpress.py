@@ -9,12 +9,22 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import LayoutError
-from cellvote.plates.acquisition import PLANE, PROJECTION, Acquisition, join_acquisitions, plane_table
+from cellvote.plates.acquisition import PLANE, PROJECTION, Acquisition, Doubt, join_acquisitions, plane_table
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.extra_pages import with_pages
 from cellvote.plates.layouts.htd import Htd, read_htd
 from cellvote.plates.layouts.index_rows import unique_names
 from cellvote.plates.layouts.metaseries import read_header
-from cellvote.plates.layouts.metaxpress_names import NO_STEP, Names, Unit, how_told, read_names
+from cellvote.plates.layouts.metaxpress_names import (
+    NO_STEP,
+    Names,
+    Unit,
+    how_told,
+    prefix_of,
+    read_names,
+    wells_before,
+    without_steps,
+)
 from cellvote.plates.layouts.metaxpress_places import Opened, field_positions
 from cellvote.plates.layouts.named_groups import check_unique, left_out
 from cellvote.plates.layouts.plate_names import tell_apart
@@ -22,6 +32,7 @@ from cellvote.plates.layouts.plate_names import tell_apart
 _EXAMPLE: Final = "PLATE_B02_s1_w1.TIF"
 _SUFFIX: Final = ".htd"
 _N_FOR_PLACES: Final = 2
+_TWO_WELLS: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class MetaXpress:
             return 0.0
         described = any(path.casefold().endswith(_SUFFIX) for path in folder.companions)
         share = sum(1.0 if described and one else one for one in told) / len(told)
+        if not described and wells_before(map(prefix_of, folder.sample())):
+            return share * _TWO_WELLS
         return 1.0 if described and share > 0.5 else share
 
     def read(self, folder: Folder) -> Acquisition:
@@ -65,7 +78,21 @@ class MetaXpress:
         joined = join_acquisitions([_acquisition(folder, one) for one in _by_channels(names, table, descriptions)])
         if not is_unique:
             check_unique(folder, joined.planes)
-        return replace(joined, problems=(*problems, *joined.problems, *left_out(names.others)))
+        problems = [*problems, *joined.problems, *left_out(names.others)]
+        return replace(joined, problems=tuple(problems), doubts=(*joined.doubts, *_ask_about_wells(names)))
+
+
+def _ask_about_wells(names: Names) -> tuple[Doubt, ...]:
+    """Ask where names hold two parts that look like wells."""
+    wells = wells_before(unit.prefix for unit in names.units)
+    if not wells:
+        return ()
+    question = (
+        f"What stands before the wells looks like wells too ({', '.join(wells[:3])}) and is read as a part of the "
+        "plate's name. Where that is wrong, give --layout well-names or --pattern."
+    )
+    rows = names.table.drop_duplicates("unit").head(3)
+    return (Doubt("two wells", question, tuple(f"{p} is well {w}" for p, w in zip(rows["path"], rows["well"], strict=True))),)
 
 
 def _find_descriptions(folder: Folder, units: Sequence[Unit]) -> dict[int, Htd]:
@@ -73,7 +100,7 @@ def _find_descriptions(folder: Folder, units: Sequence[Unit]) -> dict[int, Htd]:
     by_folder: dict[str, list[str]] = {}
     for path in folder.companions:
         if path.casefold().endswith(_SUFFIX):
-            by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+            by_folder.setdefault(without_steps(path.rpartition("/")[0]), []).append(path)
     read: dict[str, Htd | None] = {}
     found: dict[int, Htd] = {}
     for i, unit in enumerate(units if by_folder else ()):
@@ -81,7 +108,7 @@ def _find_descriptions(folder: Folder, units: Sequence[Unit]) -> dict[int, Htd]:
         for above in (home, *home.parents):
             beside = by_folder.get("" if str(above) == "." else str(above), [])
             named = [path for path in beside if PurePosixPath(path).stem == unit.prefix]
-            for path in named or (beside if len(beside) == 1 else []):
+            for path in named or (beside if len({PurePosixPath(path).name for path in beside}) == 1 else []):
                 if path not in read:
                     read[path] = read_htd(folder.path / path)
                 if (description := read[path]) is not None:
@@ -154,13 +181,17 @@ def _acquisition(folder: Folder, described: _Described) -> Acquisition:
     opened = _open_headers(folder, described)
     sizes = [one.header.pixel_size_um for one in opened if one.header.pixel_size_um]
     numbered, names = _named_channels(described, opened)
+    planes, problems, doubts = plane_table(numbered), (), ()
+    if described.has_channels and any(one.header.n_planes > 1 for one in opened):
+        planes, problems, doubts = with_pages(folder.path, planes, names)
     return Acquisition(
         folder.path,
         MetaXpress.name,
-        plane_table(numbered),
+        planes,
         names,
         pixel_size_um=sizes[0] if sizes else None,
-        problems=_lacking(described),
+        problems=(*_lacking(described), *problems),
+        doubts=doubts,
         positions=field_positions(described.table, described.by_plate, opened),
     )
 

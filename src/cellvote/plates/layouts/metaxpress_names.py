@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -26,6 +26,8 @@ _THUMBNAIL: Final = re.compile(rf"_thumb(?:{_GUID})?\.tiff?", re.IGNORECASE)
 _FOLDER: Final = re.compile(r"time_?point_?(?P<timepoint>\d+)|z_?step_?(?P<step>\d+)", re.IGNORECASE)
 _ADVICE: Final = "Rename the file, or give a --pattern."
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SERIES: Final = re.compile(r"(?P<stem>.*?[^_ -])(?:[_ -]?w(?P<channel>\d)|[_ -]z[_ -]?(?P<step>\d{1,3}))", re.IGNORECASE)
+_WELL_INSIDE: Final = re.compile(r"(?:^|_)([A-P]\d{2})(?=_|$)")
 
 Integers = npt.NDArray[np.int64]
 
@@ -103,6 +105,26 @@ def how_told(path: str) -> float | None:
     return 0.9 if match["field"] else 0.1
 
 
+def wells_before(prefixes: Iterable[str | None]) -> list[str]:
+    """Find wells in what stands before the well, where they differ: the one that was read may be a field."""
+    found = {match[1] for prefix in prefixes if prefix for match in _WELL_INSIDE.finditer(prefix)}
+    return sorted(found) if len(found) > 1 else []
+
+
+def prefix_of(path: str) -> str | None:
+    """Tell what stands before the well in a file's name."""
+    match = _NAME.fullmatch(path, path.rfind("/") + 1)
+    return match["prefix"] if match else None
+
+
+def without_steps(folder: str) -> str:
+    """Take the folders of timepoints, of steps and of metadata off the end of a path."""
+    parts = folder.split("/")
+    while parts and (_FOLDER.fullmatch(parts[-1]) or parts[-1].casefold() == "metadata"):
+        parts.pop()
+    return "/".join(parts)
+
+
 def read_names(folder: Folder) -> Names:
     """Read the name and the folders of every image.
 
@@ -119,7 +141,7 @@ def read_names(folder: Folder) -> Names:
     prefix, well, field, channel, step, timepoint = (TextColumn.of(column) for column in texts[:-1])
     guids = np.array([guid is not None for guid in texts[-1]], bool)
     below = TextColumn.of([path[: path.rfind("/") + 1] for path in paths])
-    places = [_place(folder, str(one).rstrip("/")) for one in below.values]
+    places = _joined_series([_place(folder, str(one).rstrip("/")) for one in below.values], below, channel)
     units, codes = _units(places, below, prefix, guids)
     fields = _numbers(field, paths)
     table = pd.DataFrame(
@@ -166,6 +188,32 @@ def _units(
         units[home, prefix] = Unit(home, prefix, by_home[home].plate if by_folder or not prefix else prefix)
     numbers = {key: i for i, key in enumerate(units)}
     return tuple(units.values()), np.array([numbers[key] for key in keys], np.int64)[codes]
+
+
+def _joined_series(places: list[_Place], below: TextColumn, channels: TextColumn) -> list[_Place]:
+    """Put folders together that hold one plate: one for each channel (``20585w1``, …) or z-plane (``images_z_00``, …)."""
+    matches = [_SERIES.fullmatch(place.plate) if place.home.endswith(place.plate) else None for place in places]
+    if not any(matches):
+        return places
+    pairs = np.unique(np.stack([below.codes, channels.codes]), axis=1).T.tolist()
+    held: dict[int, set[str]] = {}
+    for at, channel in pairs:
+        held.setdefault(at, set()).add(channels.values[channel] or "")
+    series: dict[tuple[str, str], list[int]] = {}
+    for i, (place, match) in enumerate(zip(places, matches, strict=True)):
+        if match is None or (match["channel"] and held[i] != {match["channel"]}) or (match["step"] and place.step >= 0):
+            continue
+        home = place.home[: len(place.home) - len(place.plate)] + match["stem"]
+        series.setdefault((home, "w" if match["channel"] else "z"), []).append(i)
+    joined = list(places)
+    for (home, kind), those in series.items():
+        numbers = [int(match["channel" if kind == "w" else "step"]) for i in those if (match := matches[i])]
+        if len(set(numbers)) < 2:
+            continue
+        for i, number in zip(those, numbers, strict=True):
+            step = number + (0 in numbers) if kind == "z" else places[i].step
+            joined[i] = places[i]._replace(home=home, plate=home.rpartition("/")[2], step=step)
+    return joined
 
 
 def _place(folder: Folder, below: str) -> _Place:

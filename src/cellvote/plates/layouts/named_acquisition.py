@@ -9,8 +9,10 @@ import pandas as pd
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import Acquisition, plane_table
 from cellvote.plates.layouts.base import Folder, Layout
+from cellvote.plates.layouts.extra_pages import with_pages
 from cellvote.plates.layouts.file_stacks import stacked_planes
 from cellvote.plates.layouts.named_groups import check_unique, left_out, natural
+from cellvote.plates.layouts.plate_names import folders_apart
 
 
 def named_acquisition(
@@ -22,7 +24,7 @@ def named_acquisition(
     problems: Sequence[str] = (),
     **known: Any,
 ) -> Acquisition:
-    """Make an acquisition of files that hold one plane each, and whose names tell which.
+    """Make an acquisition of files whose names tell which plane they hold, or which stack.
 
     Parameters
     ----------
@@ -45,10 +47,14 @@ def named_acquisition(
         raise LayoutError(f"{folder.path}: no image has a name like {layout.example}.")
     if "channel" in found and found["channel"].isna().all():
         found = found.drop(columns="channel")
-    if "channel" not in found:
+    found, same = folders_apart(found)
+    known["doubts"] = (*known.get("doubts", ()), *same)
+    named = "channel" in found
+    if not named:
         held = stacked_planes(folder.path, found)
         found, channels = held.planes, held.channels
-        known = {"pixel_size_um": held.pixel_size_um, "doubts": held.doubts} | known
+        known = {"pixel_size_um": held.pixel_size_um} | known
+        known["doubts"] = (*known["doubts"], *held.doubts)
     else:
         codes, values = pd.factorize(found["channel"].fillna("unnamed"))
         written = [str(value) for value in values]
@@ -60,4 +66,7 @@ def named_acquisition(
         found = found.assign(channel=np.argsort(order)[codes])
     planes = plane_table(found)
     check_unique(folder, planes)
+    if named:
+        planes, more, asked = with_pages(folder.path, planes, channels)
+        problems, known["doubts"] = (*problems, *more), (*known["doubts"], *asked)
     return Acquisition(folder.path, layout.name, planes, channels, problems=(*left_out(others), *problems), **known)

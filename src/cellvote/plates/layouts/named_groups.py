@@ -12,6 +12,7 @@ import pandas as pd
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, plane_number, plane_table
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.extra_pages import with_pages
 from cellvote.plates.layouts.file_stacks import stacked_planes
 from cellvote.plates.layouts.text_columns import TextColumn, find_groups, numbered
 from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
@@ -63,16 +64,19 @@ class NamedGroups:
         if found.empty:
             raise LayoutError(f"{folder.path}: no image has a name like {self.example or self.pattern.pattern}.")
         size_um: float | None = None
-        problems = left_out(others)
-        if "channel" in found:
+        if named := "channel" in found:
             found, names = self._channels_from_names(found)
         else:
             held = stacked_planes(folder.path, found)
             found, names, size_um = held.planes, held.channels, held.pixel_size_um
-            problems += held.problems
         planes = plane_table(found)
         check_unique(folder, planes)
-        return Acquisition(folder.path, self.name, planes, names, size_um, problems=problems)
+        if named:
+            planes, problems, doubts = with_pages(folder.path, planes, names)
+        else:
+            problems, doubts = held.problems, held.doubts
+        problems = (*left_out(others), *problems)
+        return Acquisition(folder.path, self.name, planes, names, size_um, problems=problems, doubts=doubts)
 
     def table(self, folder: Folder) -> tuple[pd.DataFrame, list[str]]:
         """Read every name: a row per image that matches (``path`` and what its name tells), and the other paths.
@@ -127,11 +131,22 @@ class NamedGroups:
         if named is not None and all(named.values):
             return pd.array(named.values, dtype="str").take(named.codes)
         below = TextColumn.of([path.rpartition("/")[0] for path in paths])
-        of_folders = [plate_of(folder, str(one), self.passed_over) for one in below.values]
+        firsts = [paths[at] for at in np.unique(below.codes, return_index=True)[1]]
+        of_folders = [plate_of(folder, self._unread_folders(path), self.passed_over) for path in firsts]
         if named is None:
             return pd.array(of_folders, dtype="str").take(below.codes)
         told = np.array(named.values, object)[named.codes]
         return pd.array(np.where(told.astype(bool), told, np.array(of_folders, object)[below.codes]), dtype="str")
+
+    def _unread_folders(self, path: str) -> str:
+        """Take the folders of a file but for those whose names tell something else than the plate."""
+        parts = path.split("/")[:-1]
+        match = self.pattern.fullmatch(path) if parts else None
+        if match is not None:
+            places = [match.start(name) for name in self.pattern.groupindex if name in GROUPS and match[name]]
+            told = {path.count("/", 0, place) for place in places}
+            parts = [part for i, part in enumerate(parts) if i not in told]
+        return "/".join(parts)
 
     def _channels_from_names(self, found: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         unnamed = found["channel"].isna()

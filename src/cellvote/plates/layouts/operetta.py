@@ -11,6 +11,7 @@ from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, Doubt, join_acquisitions, plane_table
 from cellvote.plates.layouts.assay_layout import plate_map_of
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.extra_pages import with_pages
 from cellvote.plates.layouts.harmony_index import find_indexes, is_harmony, measured_at, read_index
 from cellvote.plates.layouts.index_rows import IndexRows, not_named, present_rows, to_acquisition
 from cellvote.plates.layouts.named_groups import NamedGroups, check_unique, left_out, natural, plate_of
@@ -93,13 +94,15 @@ def _read_names(folder: Folder) -> Acquisition:
     numbers = sorted(found["channel"].unique(), key=natural)
     planes = plane_table(_measurements_apart(found.assign(channel=numbered(found["channel"], numbers))))
     check_unique(folder, planes)
+    channels = tuple(f"ch{number.lstrip('0') or '0'}" for number in numbers)
+    planes, problems, doubts = with_pages(folder.path, planes, channels)
     return Acquisition(
         folder.path,
         Operetta.name,
         planes,
-        tuple(f"ch{number.lstrip('0') or '0'}" for number in numbers),
-        problems=left_out(others),
-        doubts=_columbus_doubts(found) if columbus else (),
+        channels,
+        problems=(*left_out(others), *problems),
+        doubts=(*(_columbus_doubts(found) if columbus else ()), *doubts),
     )
 
 

@@ -4,6 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+import pandas as pd
+
+from cellvote.plates.acquisition import PLANE, Doubt
+
 
 def tell_apart(names: Mapping[str, str]) -> dict[str, str]:
     """Give acquisitions of the same name a part of their folders, so that each has its own.
@@ -27,6 +31,37 @@ def tell_apart(names: Mapping[str, str]) -> dict[str, str]:
         if len(same) > 1:
             told |= {home: _joined(name, part) for home, part in zip(same, _parts(same), strict=True)}
     return told
+
+
+def folders_apart(files: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Doubt, ...]]:
+    """Give plates that are called alike in several folders names of their own, where they hold the same planes, and ask.
+
+    Parameters
+    ----------
+    files
+        One row per file: ``path``, ``plate``, ``well`` and what else its name tells.
+    """
+    keys = [name for name in PLANE if name in files]
+    twice = files.duplicated(keys, keep=False)
+    if not twice.any():
+        return files, ()
+    homes = files["path"].str.rpartition("/")[0]
+    doubts = []
+    for plate in files.loc[twice, "plate"].unique().tolist():
+        of_plate = files["plate"] == plate
+        told = tell_apart(dict.fromkeys(homes[of_plate].unique(), plate))
+        if len(told) < 2:
+            continue
+        files = files.assign(plate=files["plate"].where(~of_plate, homes.map(told)).astype("str"))
+        question = (
+            f"{len(told)} folders hold the same images of {plate} by their names: each is read as a plate of its own "
+            f"({', '.join([*told.values()][:3])}{' …' if len(told) > 3 else ''}). Where they are timepoints, or copies "
+            "of one plate, give --pattern, or one of the folders."
+        )
+        examples = files[of_plate].drop_duplicates("plate").head(3)
+        named = zip(examples["path"], examples["plate"], strict=True)
+        doubts.append(Doubt("same names", question, tuple(f"{path} is plate {name}" for path, name in named)))
+    return files, tuple(doubts)
 
 
 def _joined(name: str, part: str) -> str:

@@ -13,6 +13,7 @@ from cellvote.plates.layouts.file_stacks import stacked_planes
 from cellvote.plates.layouts.name_meanings import Meanings, read_meanings
 from cellvote.plates.layouts.name_wells import CLEAR, LIKELY
 from cellvote.plates.layouts.named_groups import check_unique, left_out, natural, plate_of
+from cellvote.plates.layouts.plate_names import folders_apart
 
 _SCORES: Final = {CLEAR: 0.8, LIKELY: 0.75}
 _UNSURE_SCORE: Final = 0.6
@@ -50,7 +51,8 @@ class WellNames:
             raise LayoutError(
                 f"{folder.path}: no wells are found in names such as {', '.join(folder.images[:3])}. Give --pattern."
             )
-        held = stacked_planes(folder.path, name_table(folder, meanings))
+        files, same = folders_apart(name_table(folder, meanings))
+        held = stacked_planes(folder.path, files)
         planes = plane_table(held.planes)
         check_unique(folder, planes)
         unnamed = "channel" not in meanings.told and held.channels == ("Channel1",)
@@ -61,7 +63,7 @@ class WellNames:
             (meanings.only_dye,) if unnamed and meanings.only_dye else held.channels,
             held.pixel_size_um,
             problems=(*left_out(meanings.others), *held.problems),
-            doubts=(*meanings.doubts, *_ask_about_folders(images, meanings), *held.doubts),
+            doubts=(*meanings.doubts, *_ask_about_folders(images, meanings), *same, *held.doubts),
         )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from cellvote.errors import LayoutError
 from cellvote.plates.acquisition import PLANE, Acquisition, Doubt, join_acquisitions, plane_table
 from cellvote.plates.layouts.base import Folder
+from cellvote.plates.layouts.extra_pages import with_pages
 from cellvote.plates.layouts.index_rows import (
     IndexRows,
     first_pixel_size,
@@ -18,7 +19,7 @@ from cellvote.plates.layouts.index_rows import (
     unique_names,
 )
 from cellvote.plates.layouts.named_groups import NamedGroups, check_unique, left_out, plate_of
-from cellvote.plates.layouts.plate_names import tell_apart
+from cellvote.plates.layouts.plate_names import folders_apart, tell_apart
 from cellvote.plates.layouts.yokogawa_files import (
     Beside,
     actions_apart,
@@ -114,7 +115,7 @@ def _read_numbered(folder: Folder) -> Acquisition:
         f"The names number the wells; they are read as those of a plate of {n_wells} wells, row by row. If the plate "
         "is another one, put its .wpi or .wpp file beside the images."
     )
-    return replace(acquisition, doubts=(Doubt("well numbers", question, examples),))
+    return replace(acquisition, doubts=(*acquisition.doubts, Doubt("well numbers", question, examples),))
 
 
 def _beside(folder: Folder, found: pd.DataFrame) -> Beside:
@@ -129,15 +130,19 @@ def _from_names(folder: Folder, found: pd.DataFrame, others: list[str], beside: 
             found["path"].str.extract(r"L(\d+)A(\d+)Z\d+C\d+\.\w+$", flags=re.IGNORECASE).fillna("1").astype("int64")
         )
         found, named = actions_apart(found.assign(timeline=taken[0], action=taken[1]), named)
+    found, same = folders_apart(found)
     numbers = sorted(found["channel"].unique().tolist())
     planes = plane_table(found.assign(channel=found["channel"].map({n: i for i, n in enumerate(numbers)})))
     check_unique(folder, planes)
     labels = [f"ch{number}" for number in numbers]
+    channels = unique_names([named.get(n) or label for n, label in zip(numbers, labels, strict=True)], labels)
+    planes, problems, doubts = with_pages(folder.path, planes, channels)
     return Acquisition(
         folder.path,
         Yokogawa.name,
         planes,
-        unique_names([named.get(n) or label for n, label in zip(numbers, labels, strict=True)], labels),
+        channels,
         pixel_size_um=first_pixel_size(beside.pixel_sizes),
-        problems=(*beside.problems, *left_out(others)),
+        problems=(*beside.problems, *left_out(others), *problems),
+        doubts=(*same, *doubts),
     )

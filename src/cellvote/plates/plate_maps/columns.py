@@ -34,13 +34,20 @@ COMPOUND_NAMES: Final = (
     *("compound", "drug", "treatment", "perturbation", "sirna", "compoundname", "drugname", "pertiname", "pertname"),
     *("molecule", "substance", "chemical", "treatmentname", "perturbationname", "gene", "genename", "genesymbol"),
     *("sgrna", "sirnaid", "orf", "compoundid", "drugid", "treatmentid", "broadsample", "jcp2022", "perturbationid"),
+    *("fluidname", "fluid", "samplename", "substanz", "wirkstoff", "verbindung"),
 )
+GENE_NAMES: Final = ("sirna", "gene", "genename", "genesymbol", "sgrna", "sirnaid", "orf")
+"""Those of `COMPOUND_NAMES` that name a gene: such a treatment may come on top of a compound."""
+
 UNIT_NAMES: Final = tuple(f"{of}{unit}" for of in ("", "concentration", "dose", "conc") for unit in ("unit", "units"))
-_DOSE_PARTS: Final = ("dose", "conc")
+_DOSE_PARTS: Final = ("dose", "conc", "konz", "dosis")
 _PREFIX: Final = re.compile(r"(?:image[\s_.-]*)?metadata[\s_.-]+(?=\S)", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[µμ]+[a-zA-Z]*")
 _NUMBER: Final = re.compile(r"[-+]?(?:0|[1-9]\d*|0?(?=\.))(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _PLACES: Final = frozenset({"plate", "well", "imaged"})
+_NUMBERING: Final = frozenset("123456789abcd")
+NO_NUMBER: Final = frozenset({"", "na", "n/a", "n.a.", "nan", "none", "null", "-", "–"})
+"""What stands for no number in a column of numbers, in lower case."""
 
 
 @lru_cache(maxsize=4096)
@@ -102,67 +109,57 @@ def find_column(plate_map: pd.DataFrame, name: str) -> str:
 
 
 def dose_column(plate_map: pd.DataFrame) -> str | None:
-    """Name the column that holds a dose or concentration as numbers, where there is one."""
+    """Name the column that holds a dose or concentration as numbers, where there is one.
+
+    The first whose entries are all numbers, else the one with most of them: of ``0,5`` beside ``1`` and its
+    reading in µM, it is the latter.
+    """
+    best, best_rank = None, (False, 0)
     for column in map(str, plate_map.columns):
-        if any(part in column.casefold() for part in _DOSE_PARTS):
-            numbers = pd.to_numeric(plate_map[column], errors="coerce").dropna()
-            if len(numbers.unique()) > 1:
-                return column
-    return None
+        if not any(part in column.casefold() for part in _DOSE_PARTS):
+            continue
+        entries = plate_map[column].astype("str")
+        numbers = pd.to_numeric(entries, errors="coerce").dropna()
+        whole = len(numbers) == int((~entries.str.casefold().isin(NO_NUMBER)).sum())
+        rank = (whole, len(numbers))
+        if len(numbers.unique()) > 1 and (best is None or (rank > best_rank and not best_rank[0])):
+            best, best_rank = column, rank
+    return best
 
 
 def compound_columns(plate_map: pd.DataFrame) -> list[str]:
     """Name every column that holds a compound (drug, siRNA, gene) or its identifier, the likeliest first."""
-    return find_named(content_columns(plate_map), COMPOUND_NAMES)
+    columns = content_columns(plate_map)
+    named = find_named(columns, COMPOUND_NAMES)
+    return [*named, *(c for c in columns if c not in named and _unnumbered(c) in COMPOUND_NAMES)]
+
+
+def combined_columns(plate_map: pd.DataFrame) -> list[str]:
+    """Name the columns of compounds that were given together: ``compound_1`` and ``compound_2``, ``Drug A`` and ``B``.
+
+    Empty where there are not two of one name.
+    """
+    families: dict[str, list[str]] = {}
+    for column in content_columns(plate_map):
+        families.setdefault(_unnumbered(column), []).append(column)
+    named = [families[name] for name in COMPOUND_NAMES if len(families.get(name, [])) > 1]
+    return next((sorted(f, key=numbering) for f in named if len({numbering(c) for c in f}) == len(f)), [])
+
+
+def numbering(name: str) -> str:
+    """Take what counts a column among others of its name: ``1`` of ``conc_1_uM``, ``a`` of ``Drug A``; else empty."""
+    return next((word for word in words(name)[1:] if word in _NUMBERING), "")
+
+
+def _unnumbered(name: str) -> str:
+    counted = numbering(name)
+    return "".join(word for word in words(name) if word != counted)
 
 
 def compound_column(plate_map: pd.DataFrame) -> str | None:
     """Name the column that holds the compound (drug, siRNA, gene), where there is one."""
     named = compound_columns(plate_map)
     return next((c for c in named if (plate_map[c] != "").any()), named[0] if named else None)
-
-
-def treatments(plate_map: pd.DataFrame) -> pd.Series:
-    """Name the treatment of each well: the compound at its concentration, or what the map has of these.
-
-    The concentration is written as the map writes it; in µM where the map has several units.
-
-    Returns
-    -------
-    Series of str
-        Aligned with the plate map; empty where a well has no treatment.
-    """
-    compound, dose = compound_column(plate_map), dose_column(plate_map)
-    parts = []
-    if compound is not None and compound != dose:
-        parts.append(_with_solvent(plate_map, compound))
-    if dose is not None:
-        amount = _amounts(plate_map, dose)
-        parts.append(amount if parts else (dose + " " + amount).where(plate_map[dose] != "", ""))
-    if not parts:
-        return pd.Series("", index=plate_map.index, dtype="str")
-    joined = parts[0] if len(parts) == 1 else (parts[0] + " " + parts[1]).str.strip()
-    return joined.where(parts[0] != "", "").astype("str")
-
-
-def _amounts(plate_map: pd.DataFrame, dose: str) -> pd.Series:
-    units = find_named(content_columns(plate_map), UNIT_NAMES)
-    several = bool(units) and len(set(plate_map[units[0]]) - {""}) > 1
-    if several and CONCENTRATION_UM in plate_map:
-        dose = CONCENTRATION_UM
-    amount = plate_map[dose].astype("str")
-    if dose == CONCENTRATION_UM:
-        return (amount + " µM").where(amount != "", "").astype("str")
-    return amount if not units else (amount + " " + plate_map[units[0]].astype("str")).str.strip()
-
-
-def _with_solvent(plate_map: pd.DataFrame, compound: str) -> pd.Series:
-    """Name wells that hold no compound but are negative controls by their solvent."""
-    names = plate_map[compound].astype("str")
-    solvents = find_named(content_columns(plate_map), ("solvent", "vehicle"))
-    if not solvents or CONTROL_TYPE not in plate_map:
-        return names
-    return names.mask((names == "") & (plate_map[CONTROL_TYPE] == "negative"), plate_map[solvents[0]].astype("str"))
 
 
 def numeric_columns(plate_map: pd.DataFrame) -> list[str]:

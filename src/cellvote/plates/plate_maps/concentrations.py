@@ -11,6 +11,7 @@ import pandas as pd
 
 from cellvote.plates.plate_maps.columns import (
     CONCENTRATION_UM,
+    NO_NUMBER,
     UNIT_NAMES,
     content_columns,
     find_named,
@@ -128,7 +129,9 @@ def _has_decimal_comma(number: str) -> bool:
 def _comma_is_decimal(entries: Iterable[str]) -> bool | None:
     matches = [_AMOUNT.fullmatch(entry.strip()) for entry in entries if len(entry) <= _LONGEST]
     numbers = [match["number"] for match in matches if match]
-    return True if any(_has_decimal_comma(number) for number in numbers) else None
+    if any(_has_decimal_comma(number) for number in numbers):
+        return True
+    return False if any("." in number and "," not in number for number in numbers) else None
 
 
 def um_of(amount: Amount) -> Decimal:
@@ -176,15 +179,62 @@ def concentration_um(plate_map: pd.DataFrame) -> pd.Series | None:
         Aligned with the plate map: numbers as text, such as ``0.01``; empty where there is none. None where no
         column says any.
     """
-    for column in content_columns(plate_map):
-        molar_name = unit_of_name(column) and re.search(r"M\b|mol", column)
-        if not (is_dose_name(column) or molar_name) or _NO_DOSE.search(column.casefold()):
-            continue
-        found = amounts(plate_map, column)
-        if any(one is not None and one.unit and one.number for one in found):
-            texts = ["" if one is None or not one.unit else _um_text(one) for one in found]
-            return pd.Series(texts, index=plate_map.index, dtype="str")
+    column = _molar_column(plate_map)
+    if column is None:
+        return None
+    texts = ["" if one is None or not one.unit else _um_text(one) for one in amounts(plate_map, column)]
+    return pd.Series(texts, index=plate_map.index, dtype="str")
+
+
+def _molar_column(plate_map: pd.DataFrame) -> str | None:
+    """Name the first column of doses that says any concentration above 0 in a molar unit."""
+    for column in _dose_columns(plate_map):
+        if any(one is not None and one.unit and one.number for one in amounts(plate_map, column)):
+            return column
     return None
+
+
+def _dose_columns(plate_map: pd.DataFrame) -> list[str]:
+    return [
+        column
+        for column in content_columns(plate_map)
+        if column != CONCENTRATION_UM
+        and (is_dose_name(column) or (unit_of_name(column) and re.search(r"M\b|mol", column)))
+        and not _NO_DOSE.search(column.casefold())
+    ]
+
+
+def unread_concentrations(plate_map: pd.DataFrame) -> list[str]:
+    """Say which entries of doses are no numbers, or have no value in µM beside others that have one.
+
+    A column of words (``low``, ``high``) is none of doses, and is not spoken of.
+    """
+    sentences = []
+    in_um = _molar_column(plate_map)
+    for column in _dose_columns(plate_map):
+        found = amounts(plate_map, column)
+        if not any(one is not None and one.number for one in found):
+            continue
+        unread = [
+            entry
+            for entry, one in zip(plate_map[column].astype("str"), found, strict=True)
+            if entry.casefold() not in NO_NUMBER
+            and (one is None or not (one.unit and _um_text(one)) if column == in_um else not _is_number(entry))
+        ]
+        if unread:
+            n = "1 entry" if len(unread) == 1 else f"{len(unread):,} entries"
+            why = "cannot be told in µM" if column == in_um else "cannot be taken for a number without a unit"
+            sentences.append(
+                f"{n} of the column {column!r} {why}, such as {unread[0]!r}: no concentration is taken from there."
+            )
+    return sentences
+
+
+def _is_number(entry: str) -> bool:
+    try:
+        return math.isfinite(float(entry))
+    except ValueError:
+        return False
 
 
 def with_concentration(plate_map: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Controls: which wells are negative or positive, and how one can tell."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -9,9 +9,12 @@ import pandas as pd
 
 from cellvote.plates.plate_maps.columns import (
     CONTROL_TYPE,
+    GENE_NAMES,
+    combined_columns,
     compound_columns,
     content_columns,
     find_named,
+    plain,
     words,
 )
 
@@ -30,7 +33,7 @@ _ROLE_NAMES: Final = (
 )
 _VEHICLES: Final = re.compile(
     r"(?:(?:\d[\d.,]*\s*%\s*)?(?:dmso|dimethyl[\s-]?sulf?ph?oxide|vehicle|pbs|water|h2o|ddh2o|media|etoh|ethanol)"
-    r"(?:[\s_-]*(?:control|ctrl|only|alone|mock))?(?:[\s_,(-]*\d[\d.,]*\s*%?\s*(?:v/v)?\)?)?"
+    r"(?:[\s_-]*(?:control|ctrl|only|alone|mock|normali[sz]ation|backfill))?(?:[\s_,(-]*\d[\d.,]*\s*%?\s*(?:v/v)?\)?)?"
     r"|medium[\s_-]?(?:control|ctrl|only|alone)|(?:un|non|not)[\s_-]?treated(?:[\s_-]*(?:control|ctrl|cells))?|no[\s_-]?(?:treatment|drug|compound)|mock"
     r"(?:[\s_-]*(?:control|ctrl|treated|transfected))?)",
     re.IGNORECASE,
@@ -181,12 +184,34 @@ def _by_name(entry: str) -> str:
 
 
 def _by_content(plate_map: pd.DataFrame) -> list[Told | None]:
+    """Tell controls by what is in the wells: DMSO beside a second compound, or beside a knocked-down gene, is none."""
+    columns = compound_columns(plate_map)
+    together = combined_columns(plate_map)
+    genes = [c for c in columns if plain(c) in GENE_NAMES and c not in together]
+    others = [c for c in columns if c not in genes and c not in together]
+    groups = [[c] for c in together] + [group for group in (others, genes) if group]
+    found = [_by_names(plate_map, group) for group in groups]
+    return [_agreed(told) for told in zip(*found, strict=True)] if found else [None] * len(plate_map)
+
+
+def _by_names(plate_map: pd.DataFrame, columns: Sequence[str]) -> list[Told | None]:
+    """Tell by the names in one or several columns that all name the same thing; None where they are empty."""
     told: list[Told | None] = [None] * len(plate_map)
-    for column in compound_columns(plate_map):
+    for column in columns:
         for i, entry in enumerate(plate_map[column].astype("str")):
-            if told[i] is None and entry and (name := _by_name(entry)):
-                told[i] = Told(name, f"{column} is {entry!r}")
+            before = told[i]
+            if entry.casefold() not in _NO_ENTRY and (before is None or not before.control_type):
+                name = _by_name(entry)
+                told[i] = Told(name, f"{column} is {entry!r}") if name or before is None else before
     return told
+
+
+def _agreed(told: Sequence[Told | None]) -> Told | None:
+    there = [one for one in told if one is not None]
+    positive = next((one for one in there if one.control_type == POSITIVE), None)
+    if positive is not None:
+        return positive
+    return there[0] if there and all(one.control_type == NEGATIVE for one in there) else None
 
 
 def _by_solvent(plate_map: pd.DataFrame) -> list[Told | None]:

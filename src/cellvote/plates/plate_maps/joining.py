@@ -11,7 +11,7 @@ import pandas as pd
 from cellvote.errors import PlateMapError
 from cellvote.plates.acquisition import Acquisition, place_columns
 from cellvote.plates.plate_maps.columns import content_columns
-from cellvote.plates.plate_maps.concentrations import with_concentration
+from cellvote.plates.plate_maps.concentrations import unread_concentrations, with_concentration
 from cellvote.plates.plate_maps.controls import with_control_type
 from cellvote.plates.plate_maps.keys import join_on_key
 from cellvote.plates.plate_maps.matching import check_plate_map, match_plates, mismatch_sentences
@@ -75,6 +75,7 @@ def join_plate_map(
         problems += mismatch_sentences(check_plate_map(acquisition, pd.concat(on_maps).drop_duplicates()))
     in_images = set(imaged.itertuples(index=False, name=None))
     flags = [pair in in_images for pair in table[_KEYS].itertuples(index=False, name=None)]
+    problems += unread_concentrations(table)
     table = with_control_type(with_concentration(table))
     table.insert(2, "imaged", flags)
     return table, tuple(dict.fromkeys([*problems, *no_partners]))
@@ -171,14 +172,22 @@ def _side_by_side(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
 def _with_tables(table: pd.DataFrame, tables: Sequence[MapTable]) -> tuple[pd.DataFrame, list[str]]:
     """Join tables without wells; one whose key is in another one waits for it."""
     problems: list[str] = []
-    waiting = list(tables)
+    waiting = sorted(tables, key=lambda part: part.is_aside)
     while waiting:
         for part in waiting:
-            joined = join_on_key(table, part.table, part.source)
+            try:
+                joined = join_on_key(table, part.table, part.source)
+            except PlateMapError as error:
+                if not part.is_aside:
+                    raise
+                joined = table, [f"A sheet is left out. {error}"]
             if joined is not None:
                 break
         else:
-            _refuse_unjoinable(waiting[0], table)
+            part = waiting[0]
+            if not part.is_aside:
+                _refuse_unjoinable(part, table)
+            joined = table, [f"{part.source} is left out: it has nothing in common with the plate map."]
         table, notes = joined
         problems += notes
         waiting.remove(part)

@@ -20,7 +20,8 @@ def match_plates(table: pd.DataFrame, plates: Sequence[str], source: str) -> tup
     """Write the plates of a map as the images do, and say what was taken for what.
 
     A plate of another spelling is the one that it can only be (``BR00117006`` is
-    ``BR00117006__2020-11-08T18_58``); the only plate of a map is the only plate there is, whatever it is called.
+    ``BR00117006__2020-11-08T18_58``); the only plate of a map is the only plate there is,
+    unless the two names differ in their numbers only, as those of two plates do (``BR00117006``, ``BR00117010``).
     """
     named = list(pd.unique(table["plate"]))
     taken = {name: plate for name in named if name not in plates and (plate := _only_one(name, named, plates))}
@@ -34,9 +35,9 @@ def match_plates(table: pd.DataFrame, plates: Sequence[str], source: str) -> tup
 
 def _only_one(name: str, named: Sequence[str], plates: Sequence[str]) -> str | None:
     if len(plates) == 1 and len(named) == 1:
-        return plates[0]
+        return None if _is_of_the_same_series(name, plates[0]) else plates[0]
     free = [plate for plate in plates if plate not in named]
-    for fits in (_same_letters, _starts_with, _last_folder):
+    for fits in (_same_letters, _same_numbers, _starts_with, _last_folder):
         found = [plate for plate in free if fits(name, plate)]
         if len(found) == 1 and sum(fits(other, found[0]) for other in named) == 1:
             return found[0]
@@ -45,6 +46,22 @@ def _only_one(name: str, named: Sequence[str], plates: Sequence[str]) -> str | N
 
 def _same_letters(name: str, plate: str) -> bool:
     return bool(name) and _letters(name) == _letters(plate)
+
+
+def _same_numbers(name: str, plate: str) -> bool:
+    """Whether names differ in leading zeros only, which a spreadsheet takes away: ``1234`` is ``001234``."""
+    return any(c.isdigit() for c in name) and _parts(name) == _parts(plate)
+
+
+def _is_of_the_same_series(name: str, plate: str) -> bool:
+    """Whether two names differ in their numbers only, as the barcodes of two plates do."""
+    ours, theirs = _parts(name), _parts(plate)
+    return ours != theirs and len(ours) == len(theirs) and ours[::2] == theirs[::2]
+
+
+def _parts(name: str) -> list[str]:
+    """Split a name into text and numbers by turns, numbers without leading zeros."""
+    return [part.lstrip("0") if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name.casefold()))]
 
 
 def _letters(name: str) -> str:

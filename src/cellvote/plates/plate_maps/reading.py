@@ -34,12 +34,15 @@ class MapTable:
         What to call it in messages.
     notes
         What was left out in reading it, one sentence each.
+    is_aside
+        Whether it is a sheet beside the plate map of a workbook: left out with a note where it does not join.
     """
 
     table: pd.DataFrame
     name: str = ""
     source: str = "the plate map"
     notes: tuple[str, ...] = ()
+    is_aside: bool = False
 
     @property
     def has_wells(self) -> bool:
@@ -95,7 +98,10 @@ def read_map_file(path: str | Path, plates: Collection[str] = ()) -> tuple[MapTa
     path = Path(path)
     content = _content(path)
     if is_workbook(content):
-        return _of_sheets(path, read_workbook_rows(path, content), plates)
+        book = read_workbook_rows(path, content)
+        parts = _of_sheets(path, book.sheets, plates)
+        note = f"{path.name}: hidden sheets are left out: {', '.join(book.hidden)}."
+        return (replace(parts[0], notes=(*parts[0].notes, note)), *parts[1:]) if book.hidden else parts
     return (_of_rows(path, read_text_rows(path, content), plates, MapTable(pd.DataFrame(), path.stem, path.name)),)
 
 
@@ -154,9 +160,9 @@ def _of_rows(path: Path, rows: Sequence[Row], plates: Collection[str], draft: Ma
         table = table_of_grids(where, grids, name, plates)
         return replace(draft, table=table if sheet not in plates or "plate" in table else _on_plate(table, sheet))
     long = table_of_rows(path, rows[header_index(rows) :])
-    mapped = with_wells(where, long)
+    mapped = with_wells(where, long, plates)
     if mapped is None:
-        return replace(draft, table=with_plate(long.table))
+        return replace(draft, table=with_plate(long.table, plates))
     table, notes = mapped
     return replace(draft, table=table, notes=notes)
 
@@ -206,4 +212,5 @@ def _some_left_out(path: Path, kept: Sequence[MapTable], parts: Sequence[tuple[s
     left_out = [title for title, part in parts if part.has_wells and part.source not in sources]
     note = f"{path.name}: the sheets {', '.join(left_out)} are left out; they repeat columns of the first."
     first = replace(kept[0], notes=(*kept[0].notes, note)) if left_out else kept[0]
-    return (first, *kept[1:], *(part for _, part in parts if not part.has_wells and len(part.table)))
+    aside = [replace(part, is_aside=True) for _, part in parts if not part.has_wells and len(part.table)]
+    return (first, *kept[1:], *aside)

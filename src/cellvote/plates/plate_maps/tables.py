@@ -1,7 +1,7 @@
 """Long tables: one row per well, field or image, with the well in a column or in a row and a column."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -96,7 +96,7 @@ def table_of_rows(path: Path, rows: Sequence[Row]) -> Sheet:
     PlateMapError
         Where a row has more entries than the header, two columns have one name, or the header stands twice.
     """
-    header, body = rows[0], [row for row in rows[1:] if not row.is_empty()]
+    header, *body = _with_one_header([row for row in rows if not row.is_empty()])
     width = len(header.cells)
     while width and not header.cell(width - 1) and not any(row.cell(width - 1) for row in body):
         width -= 1
@@ -120,12 +120,39 @@ def table_of_rows(path: Path, rows: Sequence[Row]) -> Sheet:
     return Sheet(table, [row.line for row in body])
 
 
+def _with_one_header(rows: Sequence[Row]) -> list[Row]:
+    """Put a header of two rows into one: ``Treatment`` above ``Compound`` and ``Conc`` are the latter two.
+
+    The second row is one where it names columns that the first leaves open, has no well, and holds no number.
+    """
+    top, *rest = rows
+    wells = [i for i, cell in enumerate(top.cells) if cell and find_named([cell], WELL_NAMES)]
+    if not rest or not wells or any(rest[0].cell(i) for i in wells):
+        return list(rows)
+    below = rest[0]
+    width = max(len(top.cells), len(below.cells))
+    opened = [i for i in range(width) if below.cell(i) and not top.cell(i)]
+    if not opened or any(read_amount(cell) for cell in below.cells if cell):
+        return list(rows)
+    groups = [next((top.cell(k) for k in range(i, -1, -1) if top.cell(k)), "") for i in range(width)]
+    names = [below.cell(i) or top.cell(i) for i in range(width)]
+    names = [f"{groups[i]} {n}" if n and names.count(n) > 1 and groups[i] != n else n for i, n in enumerate(names)]
+    return [Row(top.line, names), *rest[1:]]
+
+
 def _is_counter(entries: list[str]) -> bool:
     return entries in ([str(i) for i in range(len(entries))], [str(i + 1) for i in range(len(entries))])
 
 
-def with_wells(path: Path | str, sheet: Sheet) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
+def with_wells(
+    path: Path | str, sheet: Sheet, plates: Collection[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
     """Give a table its columns ``plate`` (where it names plates) and ``well`` (as ``A01``), one row per well.
+
+    Parameters
+    ----------
+    plates
+        Names of the plates that were imaged: of several columns that may name the plate, the one with these does.
 
     Returns
     -------
@@ -144,18 +171,33 @@ def with_wells(path: Path | str, sheet: Sheet) -> tuple[pd.DataFrame, tuple[str,
     table = table.drop(columns=[c for c in used if plain(c) in WELL_NAMES or len(used) == 1])
     if "well" in table:
         table = table.rename(columns={"well": "well_source"})
-    table = with_plate(table).assign(well=wells)
+    table = with_plate(table, plates).assign(well=wells)
     keys = [c for c in ("plate", "well") if c in table]
+    notes = _without_well(path, table, sheet.lines)
     table = table[table["well"] != ""][[*keys, *(c for c in table if c not in keys)]]
-    return _one_row_per_well(path, table.drop_duplicates(ignore_index=True), keys)
+    table, more = _one_row_per_well(path, table.drop_duplicates(ignore_index=True), keys)
+    return table, (*notes, *more)
 
 
-def with_plate(table: pd.DataFrame) -> pd.DataFrame:
-    """Call the column that names the plate ``plate``, where there is one."""
+def _without_well(path: Path | str, table: pd.DataFrame, lines: Sequence[int]) -> tuple[str, ...]:
+    """Say which rows name no well though they say something; they are left out."""
+    entries = table.drop(columns="well")
+    open_rows = ((table["well"] == "") & (entries != "").any(axis=1)).to_list()
+    wrong = [line for line, is_open in zip(lines, open_rows, strict=True) if is_open]
+    if not wrong:
+        return ()
+    listed = ", ".join(map(str, wrong[:6])) + (" …" if len(wrong) > 6 else "")
+    rows = "1 row names" if len(wrong) == 1 else f"{len(wrong):,} rows name"
+    return (f"{PurePath(path).name}: {rows} no well and is left out (line {listed}).",)
+
+
+def with_plate(table: pd.DataFrame, plates: Collection[str] = ()) -> pd.DataFrame:
+    """Call the column that names the plate ``plate``: of several, the first that names one of ``plates``."""
     named = find_named(table.columns, PLATE_NAMES) or [c for c in table.columns if _may_name_plate(c)]
     if not named or "plate" in table:
         return table
-    return table.rename(columns={named[0]: "plate"})
+    plate = next((c for c in named if not set(plates).isdisjoint(table[c])), named[0])
+    return table.rename(columns={plate: "plate"})
 
 
 def _may_name_plate(column: str) -> bool:

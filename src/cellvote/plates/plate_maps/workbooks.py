@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import ParseError
 
 from cellvote.errors import PlateMapError
@@ -27,6 +27,19 @@ _DAMAGED: Final = (
 """What reading a damaged workbook ends in; entities in its XML too (defusedxml's errors are ValueErrors)."""
 
 
+_NO_RESULT: Final = re.compile(
+    rb'<c r="([A-Z]{1,3}[0-9]{1,7})"(?![^>]*\st=)[^>]*>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>'
+)
+"""A cell with a formula that nobody has computed; a text that a formula gave, even an empty one, has a type."""
+
+
+class Workbook(NamedTuple):
+    """The sheets of a workbook that are not empty, and the names of those that are hidden and left out."""
+
+    sheets: dict[str, list[Row]]
+    hidden: tuple[str, ...]
+
+
 def is_workbook(content: bytes) -> bool:
     """Whether bytes are a ZIP archive with a workbook in it."""
     if not content.startswith(b"PK\x03\x04"):
@@ -38,13 +51,14 @@ def is_workbook(content: bytes) -> bool:
         return True  # a broken archive is reported as a damaged workbook
 
 
-def read_workbook_rows(path: Path, content: bytes) -> dict[str, list[Row]]:
-    """Read every sheet that is not empty; numbers are written without a needless ``.0``.
+def read_workbook_rows(path: Path, content: bytes) -> Workbook:
+    """Read every sheet that is not empty, hidden ones only where no other is; numbers as a person sees them.
 
     Raises
     ------
     PlateMapError
-        Where the workbook is damaged, encrypted, empty, or unpacks to more than a plate map can be.
+        Where the workbook is damaged, encrypted, empty, unpacks to more than a plate map can be, or has formulas that
+        were never computed.
     """
     _check_archive(path, content)
     import openpyxl  # only here: importing it takes longer than reading most plate maps
@@ -54,7 +68,12 @@ def read_workbook_rows(path: Path, content: bytes) -> dict[str, list[Row]]:
             warnings.simplefilter("ignore")  # about styles and drop-down lists, which are not read
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
             try:
-                sheets = _sheets(path, book.worksheets)
+                _refuse_formulas_without_result(path, content)
+                visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+                sheets = _sheets(path, visible)
+                hidden = tuple(str(sheet.title) for sheet in book.worksheets if sheet not in visible)
+                if not sheets:
+                    sheets, hidden = _sheets(path, book.worksheets), ()
             finally:
                 book.close()
     except PlateMapError:
@@ -66,7 +85,7 @@ def read_workbook_rows(path: Path, content: bytes) -> dict[str, list[Row]]:
         ) from error
     if not sheets:
         raise PlateMapError(f"{path}: the plate map is empty.")
-    return sheets
+    return Workbook(sheets, hidden)
 
 
 def _check_archive(path: Path, content: bytes) -> None:
@@ -79,6 +98,20 @@ def _check_archive(path: Path, content: bytes) -> None:
         raise PlateMapError(f"{path}: the workbook is damaged. Save it again, or save the sheet as CSV.") from error
     if unpacked > MAX_UNPACKED_BYTES:
         raise PlateMapError(f"{path}: unpacks to {unpacked / 2**20:,.0f} MiB: not a plate map. Save the sheet as CSV.")
+
+
+def _refuse_formulas_without_result(path: Path, content: bytes) -> None:
+    """A formula that a program wrote has no value before a spreadsheet computed it: it would be read as nothing."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for part in archive.infolist():
+            if not part.filename.startswith("xl/worksheets/") or part.file_size > MAX_WORKBOOK_BYTES:
+                continue
+            found = _NO_RESULT.search(archive.read(part))
+            if found:
+                raise PlateMapError(
+                    f"{path}: cell {found[1].decode()} has a formula without its result. Open the workbook in a "
+                    "spreadsheet program and save it again."
+                )
 
 
 def _sheets(path: Path, worksheets: list[Any]) -> dict[str, list[Row]]:
@@ -120,11 +153,13 @@ def _text(value: object, cell: Any) -> str:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        text = number_text(value)
+        text = number_text(float(f"{value:.15g}") if isinstance(value, float) else value)  # as many digits as Excel has
         zeros = str(cell.number_format or "")
         return text.zfill(len(zeros)) if re.fullmatch("0{2,30}", zeros) and text.isdecimal() else text
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, datetime) and re.fullmatch(r"d{1,2}\\?-mmm(?:;@)?", str(cell.number_format or "")):
+        return f"{value.day}-{value:%b}"  # SEPT1, as a spreadsheet shows it that took it for a day
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")
     if isinstance(value, date | time):
