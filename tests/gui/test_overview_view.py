@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Layer
 
+from cellvote.gui import turns
 from cellvote.gui.overview_layer import WELLS_ROLE, overview_role
 from cellvote.gui.session import Session
 from cellvote.plates.acquisition import FieldKey
@@ -18,6 +19,7 @@ def on_plate(shown: Session, settle, qtbot) -> Session:
     settle(shown)
     qtbot.waitUntil(lambda: not shown.overview.filling, timeout=20_000)
     shown.overview.refresh()
+    settle(shown)
     return shown
 
 
@@ -136,3 +138,75 @@ def test_a_closed_session_reads_no_more_wells(shown: Session, settle) -> None:
     shown.close()
     filling._thread.join(10)
     assert not filling.running
+
+
+def drawn(monkeypatch) -> list[tuple[str, bool]]:
+    """Note which layers are drawn anew, and whether with a thumbnail."""
+    noted: list[tuple[str, bool]] = []
+    refresh = Layer.refresh
+
+    def note(layer: Layer, *arguments, **options) -> None:
+        noted.append((layer.name, options.get("thumbnail", True)))
+        refresh(layer, *arguments, **options)
+
+    monkeypatch.setattr(Layer, "refresh", note)
+    return noted
+
+
+def test_wells_that_came_in_are_drawn_once_in_each_layer_that_is_seen(on_plate: Session, settle, monkeypatch) -> None:
+    monkeypatch.setattr(turns, "_TURN_S", 0.0)
+    overview = on_plate.overview.overview
+    on_plate.layers.layer(overview_role("GFP")).visible = False
+    monkeypatch.setattr(type(on_plate.overview), "filling", True)
+    noted = drawn(monkeypatch)
+    overview.forget(["A01"])
+    on_plate.overview.refresh()
+    assert not noted, "each in its turn"
+    settle(on_plate)
+    assert noted == [("DNA · plate", False), ("Wells", False)]
+    on_plate.overview.refresh()
+    settle(on_plate)
+    assert len(noted) == 2, "nothing has come in since"
+
+
+def test_the_wells_are_not_drawn_anew_where_no_well_looks_otherwise(on_plate: Session, settle, monkeypatch) -> None:
+    noted = drawn(monkeypatch)
+    on_plate.overview.overview.revision += 1
+    on_plate.overview.refresh()
+    settle(on_plate)
+    assert [name for name, _ in noted] == ["DNA · plate", "GFP · plate"]
+
+
+def test_leaving_before_all_layers_are_made_is_made_good_the_next_time(viewer, shown, settle, monkeypatch) -> None:
+    monkeypatch.setattr(turns, "_TURN_S", 0.0)
+    before = {layer.name: layer.visible for layer in viewer.layers}
+    camera = viewer.scene.camera.zoom
+    leave_at_first = viewer.layers.events.inserted.connect(lambda event: setattr(shown.look, "scope", "field"))
+    shown.look.scope = "plate"
+    settle(shown)
+    viewer.layers.events.inserted.disconnect(leave_at_first)
+    assert {name: viewer.layers[name].visible for name in before} == before
+    assert viewer.scene.camera.zoom == pytest.approx(camera)
+    shown.look.scope = "plate"
+    settle(shown)
+    roles = [overview_role("DNA"), overview_role("GFP"), WELLS_ROLE]
+    assert all(shown.layers.layer(role).visible for role in roles)
+    shown.look.scope = "field"
+    settle(shown)
+    assert {name: viewer.layers[name].visible for name in before} == before
+
+
+def test_coming_back_while_the_field_is_being_shown_again_keeps_what_was_visible(viewer, on_plate, settle) -> None:
+    on_plate.look.scope = "field"
+    on_plate.look.scope = "plate"
+    settle(on_plate)
+    assert not viewer.layers["DNA"].visible
+    on_plate.look.scope = "field"
+    settle(on_plate)
+    assert {layer.name for layer in viewer.layers if layer.visible} == {"DNA", "GFP", "Predictions"}
+
+
+def test_the_same_study_opened_anew_shows_its_field_again(viewer, on_plate: Session, settle) -> None:
+    on_plate.open_study(on_plate.state.study.path)
+    settle(on_plate)
+    assert {layer.name for layer in viewer.layers if layer.visible} == {"DNA", "GFP", "Predictions"}

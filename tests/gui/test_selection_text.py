@@ -25,7 +25,7 @@ def test_wells_without_a_value_are_said_not_taken_for_zero() -> None:
 
 
 def test_names_are_counted() -> None:
-    assert selection_words({A01, A02, A03}, FACTS, DRUGS) == "3 wells · 1,240 cells · taxol 2, DMSO 1"
+    assert selection_words({A01, A02, A03}, FACTS, DRUGS) == "3 wells · 1,240 cells · taxol ×2, DMSO ×1"
 
 
 def test_one_well_says_its_value() -> None:

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -388,3 +390,17 @@ def test_the_hash_of_an_image_is_of_its_pixels_not_of_their_order_in_memory() ->
 )
 def test_another_image_has_another_hash(other: Pixels) -> None:
     assert image_hash(PLANE[None]) != image_hash(other)
+
+
+def test_reading_pictures_in_several_threads_leaves_warnings_alone(scratch: Path) -> None:
+    """Warning filters are those of the whole process: a window whose warnings became errors fell over."""
+    path = scratch / "threads.png"
+    path.write_bytes(png_bytes(np.zeros((400, 400), np.uint8)))
+    before = list(warnings.filters)
+    seen: list[bool] = []
+    with ThreadPoolExecutor(4) as threads:
+        reads = [threads.submit(read_plane, path) for _ in range(200)]
+        while not all(read.done() for read in reads):
+            seen.append(list(warnings.filters) == before)
+    assert all(seen)
+    assert list(warnings.filters) == before

@@ -333,3 +333,43 @@ def test_a_well_without_a_dose_has_no_treatment_where_doses_are_all_there_is() -
 def test_treatments_are_aligned_with_the_map() -> None:
     table = map_of(["A01", "A02"], drug=["x", "y"]).set_axis([7, 3])
     pd.testing.assert_index_equal(treatments(table).index, table.index)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"compound_1": ["x", "x"], "conc_1_uM": ["1", "1"], "compound_2": ["y", "z"], "conc_2_uM": ["2", "3"]},
+         ["x 1 + y 2", "x 1 + z 3"]),
+        ({"Drug A": ["x", "DMSO"], "Dose A (µM)": ["1", "0"], "Drug B": ["DMSO", "DMSO"], "Dose B (µM)": ["0", "0"]},
+         ["x 1", "DMSO 0"]),
+        ({"compound": ["x", "x"], "compound2": ["y", ""]}, ["x + y", "x"]),
+        ({"drug": ["x", "x"], "sirna": ["KIF11", "PLK1"], "dose": ["1", "2"]}, ["x 1 + KIF11", "x 2 + PLK1"]),
+        ({"drug": ["x", "y"], "gene": ["TUBB", "TUBB"]}, ["x", "y"]),
+        ({"drug": ["x", "x"], "dose": ["1.0", "1"], "conc": ["1", "2"]}, ["x 1", "x 2"]),
+        ({"drug": ["x", "DMSO"], "dose": ["1", "N/A"], "conc": ["1", "2"]}, ["x 1", "DMSO 2"]),
+        ({"drug": ["x", "x", "x"], "conc": ["1,000", "10,000", "2"], "concentration_um": ["", "", "2"],
+          "dose": ["1", "2", "2"]}, ["x 1", "x 2", "x 2"]),
+    ],
+)  # fmt: skip
+def test_what_was_given_together_is_one_treatment(columns: dict[str, list[str]], expected: list[str]) -> None:
+    wells = [f"A{i + 1:02d}" for i in range(len(expected))]
+    assert treatments(map_of(wells, **columns)).tolist() == expected
+
+
+def test_one_concentration_in_two_spellings_is_one_treatment() -> None:
+    table = map_of(["A01", "A02", "A03"], drug=["x"] * 3, dose=["1.0", "1", "2"])
+    assert treatments(table).tolist() == ["x 1.0", "x 1.0", "x 2"]
+
+
+def test_two_doses_that_cannot_be_read_are_two_treatments() -> None:
+    entries = ["1,000", "10,000", "500", "0"]
+    table, _ = join_plate_map(
+        imaged("A01", "A02", "A03", "A04"), [map_of(["A01", "A02", "A03", "A04"], drug=["x"] * 4, conc_nM=entries)]
+    )
+    assert treatments(table).tolist() == ["x 1,000", "x 10,000", "x 0.5 µM", "x 0 µM"]
+
+
+def test_the_dose_is_a_column_that_is_all_numbers_where_there_is_one() -> None:
+    table = map_of(["A01", "A02", "A03"], conc=["0,5", "1", "2"], concentration_um=["0.5", "1", "2"])
+    assert dose_column(table) == "concentration_um"
+    assert dose_column(table.drop(columns="concentration_um")) == "conc"

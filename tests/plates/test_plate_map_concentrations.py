@@ -156,3 +156,34 @@ def test_numeric_columns_are_named_and_identifiers_are_not() -> None:
         big=["1e400", "1"],
     )
     assert numeric_columns(table) == list(columns)
+
+
+# What cannot be read is told
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"conc_nM": ["1,000", "500", "0"]}, "1 entry of the column 'conc_nM' cannot be told in µM, such as '1,000'"),
+        ({"conc (µM)": ["1,000", "10,000", "0"]}, "2 entries of the column 'conc (µM)' cannot be taken for a number"),
+        ({"conc": ["0,5", "1", "0"]}, "1 entry of the column 'conc' cannot be taken for a number without a unit"),
+        ({"dose": ["1 µM", "5 %", "N/A"]}, "1 entry of the column 'dose' cannot be told in µM, such as '5 %'"),
+        ({"conc_uM": ["1", "TRUE", ""]}, "1 entry of the column 'conc_uM' cannot be told in µM, such as 'TRUE'"),
+    ],
+)
+def test_entries_that_are_no_concentration_are_told(columns: dict[str, list[str]], said: str) -> None:
+    _, problems = join_plate_map(imaged("A01", "A02", "A03"), [map_of(["A01", "A02", "A03"], **columns)])
+    assert len(problems) == 1
+    assert problems[0].startswith(said)
+
+
+@pytest.mark.parametrize("entries", [["low", "high"], ["1", "-"], ["0,5 µM", "1"], ["1", "2"], ["0.1", "N/A"]])
+def test_doses_in_words_or_without_gaps_are_no_problem(entries: list[str]) -> None:
+    _, problems = join_plate_map(imaged("A01", "A02"), [map_of(["A01", "A02"], **{"dose (µM)": entries})])
+    assert problems == ()
+
+
+def test_a_point_elsewhere_says_that_commas_part_thousands() -> None:
+    found = concentration_um(map_of(["A01", "A02"], conc_uM=["1,000", "0.5"]))
+    assert found is not None
+    assert found.tolist() == ["1000", "0.5"]

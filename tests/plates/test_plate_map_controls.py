@@ -157,3 +157,31 @@ def test_what_somebody_has_decided_is_left_alone() -> None:
 
 def test_an_empty_column_is_filled() -> None:
     assert joined_columns(drug=["DMSO", "y", "z"], control_type=["", "", ""]) == {"control_type": ["negative", "", ""]}
+
+
+def controls_of(**columns: list[str]) -> list[str]:
+    wells = [f"A{i + 1:02d}" for i in range(len(next(iter(columns.values()))))]
+    return recognise_controls(map_of(wells, **columns))["control_type"].tolist()
+
+
+def test_dmso_beside_a_second_compound_is_no_control() -> None:
+    found = controls_of(compound_1=["x", "DMSO", "DMSO", "DMSO"], compound_2=["y", "y", "DMSO", ""])
+    assert found == ["", "", "negative", "negative"]
+
+
+def test_dmso_on_a_knocked_down_gene_is_no_control() -> None:
+    found = controls_of(drug=["DMSO", "taxol", "DMSO", "DMSO"], sirna=["KIF11", "NTC", "NTC", ""])
+    assert found == ["", "", "negative", "negative"]
+
+
+@pytest.mark.parametrize("header", ["Sample Name", "Fluid name", "Substanz"])
+def test_dmso_is_found_in_what_dispensers_write(header: str) -> None:
+    assert controls_of(**{header: ["taxol", "DMSO", "DMSO normalization"]}) == ["", "negative", "negative"]
+
+
+def test_codes_of_controls_that_say_too_little_are_told() -> None:
+    plate_map = map_of(["A01", "A02"], compound=["x", "y"], control=["0", "1"])
+    _, problems = join_plate_map(imaged("A01", "A02"), [plate_map])
+    assert problems[0].startswith("The column 'control' (0, 1) does not say which wells are negative")
+    _, problems = join_plate_map(imaged("A01", "A02"), [plate_map.assign(compound=["x", "DMSO"])])
+    assert problems == ()

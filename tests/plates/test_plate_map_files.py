@@ -252,3 +252,33 @@ def test_a_table_that_was_made_in_python_is_read_alike() -> None:
     frame = pd.DataFrame({"Well": ["a1", "A2"], "dose": [1.0, float("nan")], "n": [3, 4], "drug": ["x", None]})
     (part,) = read_maps([frame], ["P"])
     assert part.table.to_dict("list") == {"well": ["A01", "A02"], "dose": ["1", ""], "n": ["3", "4"], "drug": ["x", ""]}
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Well,Treatment,,Note\n,Compound,Conc (uM),\nA1,x,1,n\n", ["Compound", "Conc (uM)", "Note"]),
+        ("Well,Drug 1,,Drug 2,\n,Name,Dose,Name,Dose\nA1,x,1,y,2\n",
+         ["Drug 1 Name", "Drug 1 Dose", "Drug 2 Name", "Drug 2 Dose"]),
+        ("Well,Compound,Conc\n,,(µM)\nA1,x,1\n", ["Compound", "Conc (µM)"]),
+        ("Well,Compound,\n,x,1\nA1,x,1\n", ["Compound", "column 3"]),
+    ],
+)  # fmt: skip
+def test_a_header_of_two_rows_is_one(write: Write, text: str, columns: list[str]) -> None:
+    assert list(read_plate_map(write(text)))[1:] == columns
+
+
+def test_rows_that_say_something_of_no_well_are_told(write: Write) -> None:
+    (part,) = read_map_file(write("well,drug\nA1,x\n,y\n,\nInstrument,Echo\n".replace("Instrument", "")))
+    assert part.notes == ("map.csv: 2 rows name no well and are left out (line 3, 5).",)
+
+
+def test_of_several_plate_columns_the_one_that_was_imaged_is_taken(write: Write) -> None:
+    path = write("Destination Plate Name,Destination Plate Barcode,Destination Well,drug\nD[1],P1,A1,x\nD[2],P2,A1,y\n")
+    (part,) = read_map_file(path, ["P1", "P2"])
+    assert part.table["plate"].tolist() == ["P1", "P2"]
+
+
+def test_numbered_wells_are_refused_with_the_reason(write: Write) -> None:
+    with pytest.raises(PlateMapError, match="line 2: '1' is no well: whether wells are numbered along rows or columns"):
+        read_plate_map(write("well,drug\n1,x\n2,y\n"))

@@ -202,3 +202,29 @@ def test_what_was_left_out_in_reading_is_told(tmp_path: Path) -> None:
     (path,) = write(tmp_path, images="site,well,drug\n1,A1,x\n2,A1,x\n")
     _, problems = join_plate_map(imaged("A01"), read_map_file(path))
     assert problems == ("images.csv: has several rows for a well; what differs between them is left out: site.",)
+
+
+@pytest.mark.parametrize(
+    ("on_map", "plates"),
+    [
+        (["1234", "1235"], ["001234", "001235"]),
+        (["1", "2"], ["Plate1", "Plate2"]),
+        (["Plate 01", "Plate 02"], ["Plate1", "Plate2"]),
+        (["Plate 1", "Plate 10"], ["plate_01", "plate_10"]),
+    ],
+)
+def test_zeros_and_the_word_plate_make_no_other_plate(on_map: list[str], plates: list[str]) -> None:
+    table, problems = join_plate_map(imaged("A01", plates=plates), [map_of(["A01"] * 2, plate=on_map, drug=["x", "y"])])
+    assert table[["plate", "drug"]].to_numpy().tolist() == [[plates[0], "x"], [plates[1], "y"]]
+    assert f"{on_map[0]} for {plates[0]}" in problems[0]
+
+
+def test_a_number_that_may_be_two_plates_is_none_of_them() -> None:
+    with pytest.raises(PlateMapError, match="fits no image"):
+        join_plate_map(imaged("A01", plates=["001234", "01234"]), [map_of(["A01"], plate=["1234"], drug=["x"])])
+
+
+@pytest.mark.parametrize(("on_map", "plate"), [("BR00117010", "BR00117006"), ("Plate 2", "Plate 1"), ("2", "1")])
+def test_the_map_of_another_plate_of_the_series_fits_no_image(on_map: str, plate: str) -> None:
+    with pytest.raises(PlateMapError, match=f"of plate {on_map}, and the images are of A01 of plate {plate}"):
+        join_plate_map(imaged("A01", plates=[plate]), [map_of(["A01"], plate=[on_map], drug=["x"])])

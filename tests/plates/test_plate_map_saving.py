@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tiny_plates import map_of
+from tests.tiny_plates import map_of, write_images
 
 from cellvote.errors import PlateMapError
+from cellvote.plates.layouts import read_plate
 from cellvote.plates.plate_map import checked_plate_map, read_plate_map, save_plate_map
 from cellvote.plates.plate_maps.text_files import clean
 from cellvote.plates.wells import well_name
@@ -124,3 +125,25 @@ def test_a_study_writes_an_edited_map(new_study: Study) -> None:
     with pytest.raises(PlateMapError, match="lacks"):
         new_study.write_plate_map(edited.iloc[1:])
     assert len(Study.open(new_study.path).plate_map) == len(edited)
+
+
+def test_a_map_of_images_without_wells_is_kept_by_field(tmp_path: Path) -> None:
+    images = write_images(tmp_path / "P", ["cat/a.tif", "cat/b.tif", "dog/c.tif"])
+    study = Study.create(tmp_path / "s", read_plate(images))
+    edited = study.plate_map.assign(class_name=["x", "y", "z"]).iloc[::-1]
+    study.write_plate_map(edited)
+    again = Study.open(study.path).plate_map
+    assert again["class_name"].tolist() == ["x", "y", "z"]
+    assert again["field"].dtype == "int32"
+    assert again["imaged"].all()
+    with pytest.raises(PlateMapError, match="lacks P field 1"):
+        study.write_plate_map(edited[edited["field"] != 1])
+    with pytest.raises(PlateMapError, match="P field 3 twice"):
+        study.write_plate_map(pd.concat([edited, edited.iloc[:1]]))
+    with pytest.raises(PlateMapError, match="no column 'field'"):
+        study.write_plate_map(edited.drop(columns="field"))
+
+
+def test_a_map_of_wells_gets_no_column_field() -> None:
+    with pytest.raises(PlateMapError, match="has no column 'field'"):
+        checked_plate_map(OLD.assign(field="1"), OLD)

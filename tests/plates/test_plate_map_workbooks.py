@@ -1,6 +1,7 @@
 """Plate maps in Excel workbooks."""
 
 import io
+import re
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 import openpyxl
 import pytest
+from tests.plates.imaged_wells import imaged
 
 from cellvote.errors import PlateMapError
-from cellvote.plates.plate_map import read_map_file, read_plate_map
+from cellvote.plates.plate_map import join_plate_map, read_map_file, read_maps, read_plate_map
 
 Rows = list[list[Any]]
 
@@ -145,3 +147,68 @@ def test_a_sheet_of_a_million_rows_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(PlateMapError, match="more than 200,000 rows"):
         read_plate_map(rewritten(path, "xl/worksheets/sheet1.xml", sheet))
+
+
+def test_hidden_sheets_are_left_out_with_a_note(tmp_path: Path) -> None:
+    path = write_book(tmp_path / "map.xlsx", Old=[["Well", "Drug"], ["A1", "old"]], Map=LONG)
+    book = openpyxl.load_workbook(path)
+    book["Old"].sheet_state = "hidden"
+    book.save(path)
+    (part,) = read_map_file(path)
+    assert part.table["drug"].tolist() == ["DMSO", "taxol"]
+    assert part.notes == ("map.xlsx: hidden sheets are left out: Old.",)
+
+
+def test_a_workbook_whose_sheets_are_all_hidden_but_an_empty_one_is_read(tmp_path: Path) -> None:
+    path = write_book(tmp_path / "map.xlsx", Map=LONG, Sheet2=[])
+    book = openpyxl.load_workbook(path)
+    book["Map"].sheet_state = "hidden"
+    book.save(path)
+    assert read_plate_map(path)["drug"].tolist() == ["DMSO", "taxol"]
+
+
+def test_a_sheet_of_notes_beside_the_map_is_left_out_with_a_note(tmp_path: Path) -> None:
+    rows: Rows = [["This is the layout of screen 5"], ["by Ada"]]
+    path = write_book(tmp_path / "map.xlsx", Readme=rows, Map=LONG)
+    table, problems = join_plate_map(imaged("A01", "A02"), read_maps([path], ["P"]))
+    assert table["drug"].tolist() == ["DMSO", "taxol"]
+    assert problems == ("map.xlsx, sheet Readme is left out: it has nothing in common with the plate map.",)
+
+
+def test_a_sheet_that_does_not_join_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    summary: Rows = [["drug", "wells"], ["taxol", 1], ["taxol", 2]]
+    path = write_book(tmp_path / "map.xlsx", Map=LONG, Summary=summary)
+    table, problems = join_plate_map(imaged("A01", "A02"), read_maps([path], ["P"]))
+    assert "wells" not in table
+    assert "more than once" in problems[0]
+
+
+def test_formulas_that_nobody_computed_are_refused(tmp_path: Path) -> None:
+    path = write_book(tmp_path / "map.xlsx", Map=[["well", "dose"], ["A1", 1], ["A2", "=B2*10"]])
+    with pytest.raises(PlateMapError, match="cell B3 has a formula without its result"):
+        read_plate_map(path)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [("<v>10</v></c>", "10"), ("<v></v></c>", ""), ("<v>0.30000000000000004</v></c>", "0.3")],
+)
+def test_formulas_are_read_by_their_results(tmp_path: Path, result: str, expected: str) -> None:
+    """A formula that gives an empty text is one with a result; numbers have the digits that a person sees."""
+    path = write_book(tmp_path / "draft.xlsx", Map=[["well", "dose"], ["A1", "=B9*10"], ["A2", 5]])
+    kind = "" if expected else ' t="str"'
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "map.xlsx", "w") as new:
+        for part in old.infolist():
+            content = old.read(part).decode()
+            formula = r'<c r="B2"[^>]*><f>([^<]*)</f><v ?/?>(?:</v>)?</c>'
+            content = re.sub(formula, rf'<c r="B2"{kind}><f>\1</f>{result}', content)
+            new.writestr(part, content)
+    assert read_plate_map(tmp_path / "map.xlsx")["dose"].tolist() == [expected, "5"]
+
+
+def test_a_gene_that_became_a_day_is_as_the_sheet_shows_it(tmp_path: Path) -> None:
+    path = write_book(tmp_path / "map.xlsx", Map=[["well", "gene"], ["A1", date(2024, 9, 1)], ["A2", "SEPT2"]])
+    book = openpyxl.load_workbook(path)
+    book["Map"]["B2"].number_format = "d-mmm"
+    book.save(path)
+    assert read_plate_map(path)["gene"].tolist() == ["1-Sep", "SEPT2"]

@@ -79,9 +79,7 @@ def create(
     progress: options.ProgressOption = ProgressStyle.auto,
 ) -> None:
     """Make a study of the images in one or several folders."""
-    from cellvote.jobs.dry_run import dry_run_create
     from cellvote.plates.layouts import read_plate
-    from cellvote.study import Study
 
     reading = _reading(z, combine or [])
     with watching("Read", progress) as (report, cancel):
@@ -89,11 +87,16 @@ def create(
         acquisition = read_plate(images, layout, pattern, root=root)
         report(Progress(1, 2, message=f"{len(acquisition.planes):,} image planes"))
         cancel.raise_if_cancelled()
+    reading.check(acquisition.channels)
     if dry_run:
+        from cellvote.jobs.dry_run import dry_run_create  # only here: it brings every step along
+
         print_dry_run(dry_run_create(study, acquisition, plate_map or []), json=json)
         return
     if not (yes or json) and sys.stdin.isatty():
         _ask(acquisition)
+    from cellvote.study import Study
+
     made = Study.create(study, acquisition, plate_map or [], reading=reading)
     if json:
         print_json({"study": str(made.path), **acquisition.summary(), "problems": list(made.info.problems)})

@@ -78,8 +78,6 @@ class PlateFacts:
     ----------
     wells
         What the plate map says of each well: column to text.
-    images
-        Where images have no wells: what the plate map says of each of them.
     imaged
         The wells that have images.
     columns
@@ -102,10 +100,11 @@ class PlateFacts:
         Changes when the cells are measured anew.
     problem
         Why the predictions cannot be shown, where they cannot.
+    images
+        Where images have no wells: what the plate map says of each of them.
     """
 
     wells: dict[Well, dict[str, str]]
-    images: dict[FieldKey, dict[str, str]] = field(default_factory=dict)
     imaged: frozenset[Well] = frozenset()
     columns: tuple[str, ...] = ()
     treatments: dict[Well, str] = field(default_factory=dict)
@@ -118,6 +117,7 @@ class PlateFacts:
     cells_version: tuple[int, int] = (0, 0)
     predicted: Predicted | None = None
     problem: str = ""
+    images: dict[FieldKey, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
     def failed_wells(self) -> dict[Well, list[str]]:
@@ -166,13 +166,11 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
     """
     rows = study.plate_map.to_dict("records")
     columns = tuple(str(c) for c in study.plate_map.columns if c not in {*FIELD, "imaged"})
-    said = [{name: str(row[name]) for name in columns} for row in rows]
-    images: dict[FieldKey, dict[str, str]] = {}
-    if "field" in study.plate_map:
-        keys = (FieldKey(str(row["plate"]), str(row["well"]), int(row["field"])) for row in rows)
-        images = {key: entries for key, entries in zip(keys, said, strict=True) if not key.well}
-        said = [entries if str(row["well"]) else {} for row, entries in zip(rows, said, strict=True)]
-    wells = {(str(row["plate"]), str(row["well"])): entries for row, entries in zip(rows, said, strict=True)}
+    images = read_images(study)
+    wells = {
+        (str(row["plate"]), str(row["well"])): {name: str(row[name]) for name in columns if row["well"] or not images}
+        for row in rows
+    }
     imaged = frozenset((str(row["plate"]), str(row["well"])) for row in rows if row["imaged"])
     treated = study.treatments.to_dict("records")
     predicted, problem = None, ""
@@ -192,6 +190,19 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
         problem=problem,
     )
     return with_counts(facts, study, segmentation) if segmentation else facts
+
+
+def read_images(study: Study) -> dict[FieldKey, dict[str, str]]:
+    """Tell what the plate map says of each image that has no well; nothing where all have one."""
+    table = study.plate_map
+    if "field" not in table:
+        return {}
+    table = table[(table["well"] == "").to_numpy() & table["imaged"].to_numpy()]
+    columns = [str(column) for column in table.columns if column not in {*FIELD, "imaged"}]
+    keys = zip(table["plate"].tolist(), table["field"].tolist(), strict=True)
+    texts = zip(*(table[column].astype("str").tolist() for column in columns), strict=True) if columns else None
+    rows = [dict(zip(columns, row, strict=True)) for row in texts] if texts else [{} for _ in range(len(table))]
+    return {FieldKey(str(plate), "", int(number)): row for (plate, number), row in zip(keys, rows, strict=True)}
 
 
 def with_counts(facts: PlateFacts, study: Study, segmentation: str) -> PlateFacts:

@@ -1,6 +1,8 @@
 """Puts a field into the viewer: a layer per channel, masks, coloured cells; in place, so what a person set stays."""
 
 import weakref
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,9 @@ from cellvote.gui.layer_data import (
     source_labels_options,
     source_labels_role,
 )
+from cellvote.gui.layer_insertion import insert_layer
 from cellvote.gui.state import ContrastLimits, State
+from cellvote.gui.turns import Step, Turns
 from cellvote.plates.pixels import Pixels
 from cellvote.study import Study
 from cellvote.study.masks import LabelImage
@@ -49,6 +53,18 @@ class FieldLayers:
         self._visible_before: dict[str, bool] = {}
         self._arranged: tuple[str, tuple[str, ...]] | None = None
         self._extent = (1, 1)
+        self._turns = Turns()
+        self._fresh = True
+        self._made: list[Layer] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether layers are still being made."""
+        return self._turns.busy
+
+    def close(self) -> None:
+        """Make no more layers, as the window is closing."""
+        self._turns.forget()
 
     @property
     def viewer(self) -> ViewerModel | None:
@@ -77,38 +93,81 @@ class FieldLayers:
         viewer = self.viewer
         if viewer is None:
             return
+        self._turns.forget()
         self._arranged = None
+        others = [layer for layer in self.ours() if mark_of(layer).get("study") != str(study.path)]
+        if others:
+            with viewer.layers.batched_update():  # napari collects garbage after each that is taken out by itself
+                for layer in others:
+                    viewer.layers.remove(layer)
         for layer in self.ours():
-            mark = mark_of(layer)
-            if mark.get("study") != str(study.path):
-                viewer.layers.remove(layer)
-            elif isinstance(layer, Image):
-                self.follow_contrast(layer, str(mark["role"]).partition(":")[2])
+            if isinstance(layer, Image):
+                self.follow_contrast(layer, str(mark_of(layer)["role"]).partition(":")[2])
+        self._fresh = not self.of_field()
 
-    def show(self, content: FieldContent) -> None:
-        """Show a field; where it cannot be read, nothing, rather than the field before."""
+    def show(self, content: FieldContent, then: Step) -> None:
+        """Show a field; where it cannot be read, nothing, rather than the field before.
+
+        Parameters
+        ----------
+        then
+            Done when it is shown: at once where all its layers are there; else they are made one after another.
+        """
         viewer, study = self.viewer, self._state.study
         if viewer is None or study is None:
             return
+        self._turns.forget()
         if content.image is None:
             for layer in self.of_field():
                 self._blank(layer, layer.data.shape[-2:])
+            then()
             return
-        fresh = not self.of_field()
         self._end_preview()
         shape = content.shape
         self._extent = (shape[0] * content.step, shape[1] * content.step)
-        for channel, plane in zip(study.channels, content.image, strict=True):
-            self._show_channel(viewer, study, channel, plane, content)
-        self._show_masks(viewer, study, content)
-        self._show_overlay(viewer, study, content)
-        self._show_source_labels(viewer, study, content)
+        steps = [*self._showing(viewer, study, content), partial(self._arrange, viewer, content), then]
+        if not self._is_all_there(study, content):
+            self._turns.add(steps)
+            return
+        for step in steps:
+            step()
+
+    def _showing(self, viewer: ViewerModel, study: Study, content: FieldContent) -> Iterator[Step]:
+        for channel, plane in zip(study.channels, content.image or (), strict=True):
+            yield partial(self._show_channel, viewer, study, channel, plane, content)
+        yield partial(self._show_masks, viewer, study, content)
+        yield partial(self._show_overlay, viewer, study, content)
+        yield partial(self._show_source_labels, viewer, study, content)
+
+    def _is_all_there(self, study: Study, content: FieldContent) -> bool:
+        """Whether no layer need be made for this: then all channels change in one frame."""
+        planes = zip(study.channels, content.image or (), strict=True)
+        roles = [channel_role(channel) for channel, plane in planes if plane is not None]
+        roles += [MASKS] * (content.masks is not None) + [PREDICTIONS] * (content.overlay is not None)
+        roles += [source_labels_role(name) for name in content.source_labels]
+        return {mark_of(layer).get("role") for layer in self.of_field()}.issuperset(roles)
+
+    def _arrange(self, viewer: ViewerModel, content: FieldContent) -> None:
+        """Bring it into view and start its sliders, where it is seen for the first time."""
         arranged = (content.scope, content.axes)
         if arranged != self._arranged:
             self._start_sliders(viewer, content)
-        if fresh or (self._arranged is not None and self._arranged[0] != content.scope):
+        if self._fresh or (self._arranged is not None and self._arranged[0] != content.scope):
             viewer.reset_view(layers=self.of_field())
-        self._arranged = arranged
+        self._fresh, self._arranged = False, arranged
+        self._select_made(viewer)
+
+    def _select_made(self, viewer: ViewerModel) -> None:
+        """Select what was made last; the status bar tells of the cells of the selected layer."""
+        made = [layer for layer in self._made if layer in viewer.layers]
+        cells = [layer for layer in made if mark_of(layer)["role"] == PREDICTIONS]
+        if made:
+            viewer.layers.selection.active = (cells or made)[-1]
+        self._made = []
+
+    def _insert(self, viewer: ViewerModel, layer: Layer, index: int | None = None) -> None:
+        insert_layer(viewer, layer, index)
+        self._made.append(layer)
 
     def _blank(self, layer: Layer, shape: tuple[int, ...]) -> None:
         if isinstance(layer, Labels):
@@ -154,7 +213,7 @@ class FieldLayers:
         if content.axes:
             layer.axis_labels = (*content.axes, "y", "x")
         layer.contrast_limits_range = contrast_range(lows_highs)
-        viewer.layers.insert(min(study.channels.index(channel), len(viewer.layers)), layer)
+        self._insert(viewer, layer, min(study.channels.index(channel), len(viewer.layers)))
         self.follow_contrast(layer, channel)
 
     def follow_contrast(self, layer: Image, channel: str) -> None:
@@ -208,11 +267,11 @@ class FieldLayers:
                 self._blank(layer, content.shape)
             return
         if layer is None:
-            layer = viewer.add_layer(Labels(mask_data(masks), **masks_options(study, overlay)))
+            self._insert(viewer, Labels(mask_data(masks), **masks_options(study, overlay)))
         else:
             known = overlay is not None and content.scope == "field"
             self._replace(layer, mask_data(masks), mask_features(overlay) if overlay and known else {}, content.step)
-        layer.editable = False  # the study's masks change by segmenting again, not by painting
+            layer.editable = False  # the study's masks change by segmenting again, not by painting
 
     def _show_overlay(self, viewer: ViewerModel, study: Study, content: FieldContent) -> None:
         layer, overlay = self.layer(PREDICTIONS), content.overlay
@@ -221,16 +280,15 @@ class FieldLayers:
                 self._blank(layer, content.shape)
             return
         if layer is None:
-            layer = viewer.add_layer(Labels(overlay.values, **overlay_options(study, overlay)))
+            self._insert(viewer, Labels(overlay.values, **overlay_options(study, overlay)))
             masks = self.layer(MASKS)
             if masks is not None:
                 masks.visible = False  # the classes are what one looks at now
-            viewer.layers.selection.active = layer  # the status bar tells of the cells of the active layer
         else:
             if len(layer.colormap.colors) != len(overlay.classes) + 1:
                 layer.colormap = class_colormap(len(overlay.classes))
             self._replace(layer, overlay.values, overlay.features, content.step)
-        layer.editable = False
+            layer.editable = False
 
     def _show_source_labels(self, viewer: ViewerModel, study: Study, content: FieldContent) -> None:
         """Show label images that came with the images; hidden at first where the study has masks of its own."""
@@ -238,8 +296,7 @@ class FieldLayers:
             layer = self.layer(source_labels_role(name))
             if layer is None:
                 options = source_labels_options(study, name, visible=content.masks is None)
-                layer = viewer.add_layer(Labels(mask_data(labels), **options))
-                layer.editable = False
+                self._insert(viewer, Labels(mask_data(labels), **options))
             else:
                 self._set(layer, mask_data(labels), content.step)
         for layer in self.of_field():
@@ -261,6 +318,7 @@ class FieldLayers:
         self._end_preview()
         pixels = np.zeros(masks.shape, np.uint8)
         self._show_masks(viewer, study, FieldContent(self._state.key, (pixels,), masks))
+        self._select_made(viewer)
         for role, visible in ((MASKS, True), (PREDICTIONS, False)):
             layer = self.layer(role)
             if layer is not None:

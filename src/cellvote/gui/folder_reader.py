@@ -61,7 +61,7 @@ class FolderReader:
             self._process.write(json.dumps(request).encode() + b"\n")
 
     def stop(self) -> None:
-        """End the process; nothing more is told."""
+        """End the process, not waiting until it is gone; nothing more is told."""
         process, self._process, self._busy = self._process, None, False
         if process is None:
             return
@@ -69,8 +69,14 @@ class FolderReader:
         process.finished.disconnect()
         if process.state() != QProcess.ProcessState.NotRunning:
             process.kill()
-            process.waitForFinished(_PATIENCE_MS)
         _let_go(process)
+
+    def close(self) -> None:
+        """End the process and wait for that: the window is closing, and Qt may be gone soon."""
+        process = self._process
+        self.stop()
+        if process is not None and process.state() != QProcess.ProcessState.NotRunning:
+            process.waitForFinished(_PATIENCE_MS)
 
     def _on_output_ready(self) -> None:
         if self._process is None:

@@ -83,6 +83,7 @@ class ImageList(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setTabKeyNavigation(False)
         self.table.setMinimumHeight(160)
@@ -95,6 +96,7 @@ class ImageList(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
+        self.find_box.setMaximumWidth(self.fontMetrics().averageCharWidth() * 20)
         layout.addWidget(row(self.class_row, self.find_box))
         layout.addWidget(self.none)
         layout.addWidget(self.table, 1)
@@ -138,7 +140,9 @@ class ImageList(QWidget):
     def _fill(self) -> None:
         wanted, name = self.find_box.text().strip().casefold(), self.class_box.currentData() or ""
         images = [
-            one for one in self._images if name in {"", one.class_name} and (not wanted or wanted in one.name.casefold())
+            one
+            for one in self._images
+            if name in {"", one.class_name} and (not wanted or wanted in one.name.casefold())
         ]
         self.model.show(images)
         self.none.setVisible(not images and bool(self._images))

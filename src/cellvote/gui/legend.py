@@ -280,4 +280,4 @@ def _thin(ink: QColor) -> QColor:
 
 
 def _words(entry: LegendEntry) -> str:
-    return f"{entry.name}  {entry.count}" if entry.count else entry.name
+    return f"{entry.name} ×{entry.count}" if entry.count else entry.name  # names may be numbers, too

@@ -39,8 +39,9 @@ class Filling:
             application.aboutToQuit.connect(self._cancel.cancel)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin, unless it has."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     @property
     def running(self) -> bool:

@@ -1,13 +1,13 @@
 """Shows the overview of a plate: opened in another thread, filled in the background, refreshed as wells come in."""
 
 import weakref
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 from napari.components import ViewerModel
-from napari.components._viewer_mouse_bindings import double_click_to_zoom
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QTimer
 
@@ -16,9 +16,11 @@ from cellvote.gui.background import Background
 from cellvote.gui.canvas_text import CanvasText
 from cellvote.gui.colours import channel_colours
 from cellvote.gui.field_layers import FieldLayers
-from cellvote.gui.layer_data import channel_role, contrast_range, mark_of
+from cellvote.gui.layer_data import MARK, channel_role, contrast_range, mark_of
+from cellvote.gui.layer_insertion import insert_layer
 from cellvote.gui.look import Look
 from cellvote.gui.overview_filling import Filling
+from cellvote.gui.overview_keys import PlateKeys
 from cellvote.gui.overview_layer import (
     NAMES_ROLE,
     WELLS_ROLE,
@@ -33,9 +35,10 @@ from cellvote.gui.overview_layer import (
     wells_layer,
 )
 from cellvote.gui.state import State
+from cellvote.gui.turns import Step, Turns
 from cellvote.jobs.overview import open_overview
 from cellvote.study import Study
-from cellvote.study.overview import Overview
+from cellvote.study.overview import Overview, Tile
 
 _FIRST_MS: Final = 120
 _LATER_MS: Final = 1200
@@ -57,10 +60,10 @@ class OverviewView:
         self.overview: Overview | None = None
         self._filling: Filling | None = None
         self._opening = Background(self._on_opened)
-        self._to_do: deque[Callable[[ViewerModel], None]] = deque()
+        self._keys = PlateKeys(state, look, self._tile_at)
+        self._turns = Turns()
         self._hidden: dict[Layer, bool] = {}
-        self._camera: tuple[Any, float] | None = None
-        self._active: Any = None
+        self._before: _Before | None = None
         self._seen = (-1, "")
         self._frame = Frame()
         self._refreshes = 0
@@ -68,8 +71,8 @@ class OverviewView:
 
     @property
     def busy(self) -> bool:
-        """Whether it is being opened, or its layers made."""
-        return self._opening.busy or bool(self._to_do)
+        """Whether it is being opened, or layers are being made, shown, hidden or drawn anew."""
+        return self._opening.busy or self._turns.busy
 
     @property
     def filling(self) -> bool:
@@ -88,11 +91,10 @@ class OverviewView:
         study, key, viewer = self._state.study, self._state.key, self._layers.viewer
         if study is None or key is None or viewer is None:
             return
-        self._hide_field(viewer)
-        same = self.overview is not None and self.overview.plan.plate == key.plate
-        if same and self._of_plate():
-            self._to_do.append(self._arrange)
-            self._do_soon()
+        self._turns.forget()
+        self._turns.add(self._hiding_field(viewer))
+        if self.overview is not None and self.overview.plan.plate == key.plate:
+            self._turns.add(self._putting(study))
             return
         self._text.show(f"{key.plate} · the overview is opened …")
         self._opening.ask(partial(_open, study, key.plate, self._near()))
@@ -100,36 +102,40 @@ class OverviewView:
     def hide(self) -> None:
         """Show the field again as it was."""
         viewer = self._layers.viewer
-        self._to_do.clear()
+        self._turns.forget()
         self._opening.forget()
         if viewer is None:
             return
-        self._take_keys_back(viewer)
-        for layer in self._of_plate():
-            layer.visible = False
+        self._start_filling()
+        self._keys.take_back(viewer)
+        if self._before is not None:
+            self._before.left_at = _camera(viewer)
+        self._turns.add(partial(_set_visible, layer, False) for layer in self._of_plate())
         for channel, lows_highs in self._state.contrast.items():
             field = self._layers.layer(channel_role(channel))
             if field is not None:
-                self._layers.set_limits(field, lows_highs)
-        for layer, visible in self._hidden.items():
-            if layer in viewer.layers:
-                layer.visible = visible
-        self._hidden = {}
-        if self._camera is not None:
-            viewer.scene.camera.center, viewer.scene.camera.zoom = self._camera
-            self._camera = None
-        if self._active in viewer.layers:
-            viewer.layers.selection.active = self._active
-        self._active = None
+                self._turns.add([partial(self._layers.set_limits, field, lows_highs)])
+        self._turns.add([self._give_view_back])
+        self._turns.add(partial(_set_visible, layer, visible) for layer, visible in self._hidden.items())
+        self._turns.add([self._hidden.clear])
 
-    def _hide_field(self, viewer: ViewerModel) -> None:
-        if self._hidden:
+    def _give_view_back(self) -> None:
+        """Look where one looked before, unless the field has been brought into view meanwhile."""
+        viewer, before = self._layers.viewer, self._before
+        if viewer is None or before is None:
             return
-        self._camera = (viewer.scene.camera.center, viewer.scene.camera.zoom)
-        self._active = viewer.layers.selection.active
-        self._hidden = {layer: layer.visible for layer in self._layers.of_field()}
-        for layer in self._hidden:
-            layer.visible = False
+        self._before = None
+        if before.left_at == _camera(viewer):
+            viewer.scene.camera.center, viewer.scene.camera.zoom = before.camera
+        if before.active in viewer.layers:
+            viewer.layers.selection.active = before.active
+
+    def _hiding_field(self, viewer: ViewerModel) -> Iterator[Step]:
+        if self._before is None:
+            self._before = _Before(_camera(viewer), viewer.layers.selection.active)
+        for layer in self._layers.of_field():
+            self._hidden.setdefault(layer, layer.visible)
+            yield partial(_set_visible, layer, False)
 
     def follow(self) -> None:
         """Show the well that is looked at now: its frame, or its plate."""
@@ -172,39 +178,45 @@ class OverviewView:
             self._frame = Frame.within(overview, self._layers.extent)
         self._seen, self._refreshes = (-1, ""), 0
         self._filling = Filling(study, overview, self._near())
-        self._filling.start()
+        self._turns.add(self._putting(study))
+
+    def _putting(self, study: Study) -> Iterator[Step]:
+        """Give what is to be done until the plate is on the canvas; what is there already stays."""
+        overview, made = self._overview(), list[Labels]()
         for number, channel in enumerate(study.channels):
-            self._to_do.append(partial(self._put_channel, study=study, number=number, channel=channel))
+            yield self._step(self._put_channel, study, number, channel)
         if overview.plan.on_plate:
-            self._to_do.append(partial(self._put_names, study=study))
-        self._to_do.append(partial(self._put_wells, study=study))
-        self._to_do.append(self._arrange)
-        self._do_soon()
+            yield self._step(self._put_names, study)
+        yield self._step(self._make_wells, study, made)
+        yield self._step(self._put_wells, made)
+        for channel in study.channels:
+            yield self._step(self._arrange_channel, channel)
+        yield self._step(self._arrange)
+        yield self._step(self._choose_wells)
+        yield self._start_filling  # not before: it would take the processor from what a person waits for
+        yield self.refresh
 
-    def _do_soon(self) -> None:
-        """Do one thing at a time, so that the window answers in between."""
-        me = weakref.ref(self)
+    def _step(self, what: Callable[..., None], *arguments: Any) -> Step:
+        """Do this in its turn, if there is still a plate to show."""
 
-        def _go_on() -> None:
-            view = me()
-            if view is None or not view._to_do:  # noqa: SLF001 (our own)
-                return
-            viewer = view._layers.viewer  # noqa: SLF001
-            step = view._to_do.popleft()  # noqa: SLF001
-            if viewer is not None and view.overview is not None and view.shown:
-                step(viewer)
-            view._do_soon()  # noqa: SLF001
+        def _do() -> None:
+            viewer = self._layers.viewer
+            if viewer is not None and self.overview is not None and self.shown:
+                what(viewer, *arguments)
 
-        if self._to_do:
-            QTimer.singleShot(0, _go_on)
+        return _do
+
+    def _start_filling(self) -> None:
+        if self._filling is not None:
+            self._filling.start()
 
     def _put_channel(self, viewer: ViewerModel, study: Study, number: int, channel: str) -> None:
         overview = self._overview()
         layer = self._layers.layer(overview_role(channel))
-        if isinstance(layer, Image) and layer.metadata["cellvote"]["plate"] == overview.plan.plate:
+        if isinstance(layer, Image) and layer.metadata[MARK]["plate"] == overview.plan.plate:
             return
         if layer is not None:
-            layer.metadata["cellvote"]["plate"] = overview.plan.plate
+            layer.metadata[MARK]["plate"] = overview.plan.plate
             layer.data = channel_levels(overview, number)
             return
         field = self._layers.layer(channel_role(channel))
@@ -213,71 +225,56 @@ class OverviewView:
         layer = channel_layer(study, overview, self._frame, number, colormap, limits)
         layer.contrast_limits_range = contrast_range(limits)
         layer.visible = self._hidden.get(field, True)
-        viewer.layers.append(layer)
+        insert_layer(viewer, layer)
         self._layers.follow_contrast(layer, channel)
-
-    def _put_wells(self, viewer: ViewerModel, study: Study) -> None:
-        layer = self._layers.layer(WELLS_ROLE)
-        if layer is not None:
-            viewer.layers.remove(layer)
-        viewer.layers.append(wells_layer(study, self._overview(), self._frame, self._state.facts, self._near()))
 
     def _put_names(self, viewer: ViewerModel, study: Study) -> None:
         layer = self._layers.layer(NAMES_ROLE)
         if layer is None:
-            viewer.layers.append(names_layer(study, self._overview(), self._frame))
+            insert_layer(viewer, layer := names_layer(study, self._overview(), self._frame))
+        layer.visible = True
+
+    def _make_wells(self, viewer: ViewerModel, study: Study, made: list[Labels]) -> None:
+        del viewer
+        overview, layer = self._overview(), self._layers.layer(WELLS_ROLE)
+        if layer is None:
+            made.append(wells_layer(study, overview, self._frame, self._state.facts, self._near()))
+            return
+        if layer.metadata[MARK]["plate"] != overview.plan.plate:
+            layer.metadata[MARK]["plate"] = overview.plan.plate
+            layer.data = wells_image(overview, self._near())
+            layer.features = wells_features(overview, self._state.facts)
+        layer.visible = True
+
+    def _put_wells(self, viewer: ViewerModel, made: list[Labels]) -> None:
+        for layer in made:
+            insert_layer(viewer, layer)
 
     def _overview(self) -> Overview:
         if self.overview is None:
             raise RuntimeError("no overview is open")
         return self.overview
 
-    def _arrange(self, viewer: ViewerModel) -> None:
-        """Bring the plate into view, with the contrast of the fields; the mouse tells of wells now."""
-        for layer in self._of_plate():
-            role = str(mark_of(layer)["role"])
-            channel = role.removeprefix("overview:")
-            field = self._layers.layer(channel_role(channel))
-            layer.visible = self._hidden.get(field, True)
-            if channel in self._state.contrast:
-                self._layers.set_limits(layer, self._state.contrast[channel])
-        viewer.fit_to_view(layers=self._of_plate())
-        wells = self._layers.layer(WELLS_ROLE)
-        if wells is not None:
-            viewer.layers.selection.active = wells
-        self._give_keys(viewer)
-        self.refresh()
-
-    # Mouse and keys
-
-    def _give_keys(self, viewer: ViewerModel) -> None:
-        callbacks = viewer.mouse_double_click_callbacks
-        if double_click_to_zoom in callbacks:
-            callbacks.remove(double_click_to_zoom)
-        if self._on_double_click not in callbacks:
-            callbacks.append(self._on_double_click)
-        viewer.keymap["Escape"] = self._on_escape
-
-    def _take_keys_back(self, viewer: ViewerModel) -> None:
-        callbacks = viewer.mouse_double_click_callbacks
-        if self._on_double_click in callbacks:
-            callbacks.remove(self._on_double_click)
-            callbacks.append(double_click_to_zoom)
-            viewer.keymap.pop("Escape", None)
-
-    def _on_escape(self, viewer: ViewerModel) -> None:
+    def _arrange_channel(self, viewer: ViewerModel, channel: str) -> None:
+        """Show a channel of the plate if that of the field was shown, with the same contrast."""
         del viewer
-        self._look.scope = "field"
-
-    def _on_double_click(self, viewer: ViewerModel, event: Any) -> None:
-        """Go to the well under the mouse."""
-        del viewer
-        y, x = event.position[-2:]
-        tile = self.overview.tile_at(*self._frame.place(y, x)) if self.overview is not None else None
-        if tile is None:
+        layer = self._layers.layer(overview_role(channel))
+        if layer is None:
             return
-        self._state.key = tile.keys[0]
-        self._look.scope = "field"
+        _set_visible(layer, self._hidden.get(self._layers.layer(channel_role(channel)), True))
+        if channel in self._state.contrast:
+            self._layers.set_limits(layer, self._state.contrast[channel])
+
+    def _arrange(self, viewer: ViewerModel) -> None:
+        """Bring the plate into view; the mouse tells of wells now."""
+        viewer.fit_to_view(layers=self._of_plate())
+        self._keys.give(viewer)
+
+    def _choose_wells(self, viewer: ViewerModel) -> None:
+        viewer.layers.selection.active = self._layers.layer(WELLS_ROLE)
+
+    def _tile_at(self, y: float, x: float) -> Tile | None:
+        return self.overview.tile_at(*self._frame.place(y, x)) if self.overview is not None else None
 
     # Following what is read
 
@@ -310,7 +307,7 @@ class OverviewView:
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the wells that have come in since."""
+        """Draw the wells that have come in since: a layer at a time, and none that is hidden."""
         overview, viewer = self.overview, self._layers.viewer
         if overview is None or viewer is None or not self.shown:
             return
@@ -318,18 +315,33 @@ class OverviewView:
         if now != self._seen:
             self._refreshes += 1
             if now[0] != self._seen[0]:
-                for layer in self._of_plate():
-                    if isinstance(layer, Image):
-                        layer.refresh(extent=False, thumbnail=not self.filling)
+                images = [layer for layer in self._of_plate() if isinstance(layer, Image) and layer.visible]
+                self._turns.add(self._step(self._draw_channel, layer) for layer in images)
+            self._turns.add([self._step(self._draw_wells)])
             self._seen = now
-            wells = self._layers.layer(WELLS_ROLE)
-            if isinstance(wells, Labels):
-                wells.data[...] = wells_image(overview, self._near())
-                wells.refresh(extent=False, thumbnail=False)
-                if not self.filling:
-                    wells.features = wells_features(overview, self._state.facts)
+        self._turns.add([self._step(self._end_refresh, now[0])])
+
+    def _draw_channel(self, viewer: ViewerModel, layer: Image) -> None:
+        del viewer
+        layer.refresh(extent=False, highlight=False, thumbnail=not self.filling)
+
+    def _draw_wells(self, viewer: ViewerModel) -> None:
+        del viewer
+        overview, wells = self._overview(), self._layers.layer(WELLS_ROLE)
+        if not isinstance(wells, Labels):
+            return
+        image = wells_image(overview, self._near())
+        if not np.array_equal(image, wells.data):
+            wells.data[...] = image
+            wells.refresh(extent=False, highlight=False, thumbnail=False)
+        if not self.filling:
+            wells.features = wells_features(overview, self._state.facts)
+
+    def _end_refresh(self, viewer: ViewerModel, drawn: int) -> None:
+        del viewer
+        overview = self._overview()
         self._say(overview)
-        if self._filling is not None and (self._filling.running or now[0] != overview.revision):
+        if self._filling is not None and (self._filling.running or drawn != overview.revision):
             self._look_again(_FIRST_MS if self._refreshes < _SOON else _LATER_MS)
 
     def _say(self, overview: Overview) -> None:
@@ -354,13 +366,34 @@ class OverviewView:
             self._filling.stop()
             self._filling = None
 
-    def close(self) -> None:
-        """Stop everything, as the window is closing or another study is opened."""
-        self._to_do.clear()
+    def leave(self) -> None:
+        """Read no more of this study's plates: another study is opened."""
         self._opening.forget()
         self.close_filling()
         self.overview = None
+
+    def close(self) -> None:
+        """Stop everything, as the window is closing."""
+        self._turns.forget()
+        self.leave()
         self._hidden = {}
+
+
+@dataclass
+class _Before:
+    """Where one looked before the plate was shown, what was selected then, and where one looked as one left it."""
+
+    camera: tuple[Any, float]
+    active: Any
+    left_at: tuple[Any, float] | None = None
+
+
+def _camera(viewer: ViewerModel) -> tuple[Any, float]:
+    return viewer.scene.camera.center, viewer.scene.camera.zoom
+
+
+def _set_visible(layer: Layer, visible: bool) -> None:
+    layer.visible = visible
 
 
 def _open(study: Study, plate: str, near: str) -> tuple[Study, Overview]:

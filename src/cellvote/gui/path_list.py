@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from cellvote.gui.docks.dock import row
+from cellvote.gui.docks.dock import BUTTON_STYLE, row
 
 Ask = Callable[[str], list[str]]
 """Asks for paths with a dialog, beginning at one; gives none where the person changed their mind."""
@@ -53,6 +53,7 @@ class PathList(QWidget):
         """Make the button that asks with a dialog; where there are several, it asks which."""
         button = QToolButton()
         button.setText("…")
+        button.setStyleSheet(BUTTON_STYLE)
         button.setToolTip(" or ".join(asks))
         if len(asks) == 1:
             button.clicked.connect(lambda: self._on_browse(self._ask))

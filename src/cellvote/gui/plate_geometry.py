@@ -9,6 +9,9 @@ from cellvote.plates.wells import row_letters, well_name, well_position
 _ROUND_ROWS: Final = 8
 """Up to 96 wells are round, as in reality; plates with more wells have square ones."""
 
+_MOST_PITCH: Final = 52.0
+"""A plate with few wells does not need a whole screen."""
+
 _NICE_STEPS: Final = (1, 2, 5, 10, 20)
 
 
@@ -53,7 +56,7 @@ class PlateGeometry:
         """
         rows, columns = shape
         width, height = size[0] - margins[0] - 2, size[1] - margins[1] - 2
-        pitch = max(min(width / columns, height / rows), 1.0)
+        pitch = min(max(min(width / columns, height / rows), 1.0), _MOST_PITCH)
         left = margins[0] + max(0.0, (width - pitch * columns) / 2)
         if rows <= _ROUND_ROWS:
             return cls(shape, left, margins[1], pitch, min(5.0, pitch * 0.12))

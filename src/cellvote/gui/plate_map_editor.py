@@ -8,12 +8,7 @@ from typing import Final
 import pandas as pd
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QUndoStack
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QInputDialog,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError, PlateMapError
 from cellvote.gui import plate_map_edits as edits
@@ -24,7 +19,7 @@ from cellvote.gui.plate_columns import MAP
 from cellvote.gui.plate_map_changes import Answer, MapEdit, ask_unsaved, export_map, join_file, save_map
 from cellvote.gui.plate_map_panels import PlateMapPanels
 from cellvote.gui.vote_text import well_tooltip
-from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map
+from cellvote.plates.plate_map import CONTROL_TYPE
 from cellvote.study import Study
 
 _FILES: Final = "Tables (*.csv *.tsv *.txt *.xlsx);;All files (*)"
@@ -68,10 +63,11 @@ class PlateMapEditor(QWidget):
         self._connect(panels)
         panels.fill_plates(study.plates)
         self._show_table(self._table)
-        columns = edits.entry_columns(self._table)
-        panels.fill_columns(columns, CONTROL_TYPE if CONTROL_TYPE in columns else next(iter(columns), ""))
+        panels.fill_columns(edits.entry_columns(self._table), edits.column_of_interest(self._table))
         self._show_plate()
         self.view.choose(sorted(self.view.colouring().wells)[:1])
+        panels.fit_columns()
+        self.table.horizontalScrollBar().setValue(0)
 
     def _connect(self, panels: PlateMapPanels) -> None:
         panels.plate_box.currentIndexChanged.connect(self._show_plate)
@@ -147,10 +143,10 @@ class PlateMapEditor(QWidget):
         self.choose_column(CONTROL_TYPE)
 
     def take_recognised(self) -> None:
-        """Take the controls as they are recognised."""
-        found = edits.recognised(self._table)[CONTROL_TYPE].tolist()
-        every = range(len(self._table))
-        self._push("take recognised controls", edits.with_each_entry(self._table, every, CONTROL_TYPE, found))
+        """Take the controls as they are recognised; what is written of other wells stays."""
+        found = {i: kind for i, kind in enumerate(edits.recognised(self._table)[CONTROL_TYPE].tolist()) if kind}
+        taken = edits.with_each_entry(self._table, list(found), CONTROL_TYPE, list(found.values()))
+        self._push("take recognised controls", taken)
         self.choose_column(CONTROL_TYPE)
 
     def add_column(self, name: str) -> None:
@@ -205,16 +201,14 @@ class PlateMapEditor(QWidget):
 
     def _show_table(self, table: pd.DataFrame) -> None:
         """Show a plate map; called by every edit, undone or done again."""
-        chosen = self.column()
         self._table = table
-        columns = edits.entry_columns(table)
-        self.panels.fill_columns(columns, chosen if chosen in columns else next(iter(columns), ""))
+        chosen = self.column() if self.column() in table else edits.column_of_interest(table)
+        self.panels.fill_columns(edits.entry_columns(table), chosen)
         found = edits.recognised(table)
         self._reasons = found["reason"].tolist()
         self._show_plate()
         self.panels.show_controls(found, table)
-        mismatches = check_plate_map(edits.acquisition_of(self.study), table)
-        self.panels.show_mismatches(mismatches)
+        self.panels.show_mismatches(edits.mismatches_of(self.study, table))
 
     def _show_plate(self) -> None:
         table, plate = self._table, self.plate()
@@ -245,8 +239,15 @@ class PlateMapEditor(QWidget):
             rows = sorted({self.panels.entries.row_at(i.row()) for i in self.table.selectedIndexes()})
         return rows
 
+    def _say_chosen(self) -> None:
+        """Say what is chosen; images without wells can only be chosen in the table."""
+        if self._facts.wells_of:
+            self.panels.show_chosen(self.view.wells())
+        else:
+            self.panels.show_chosen(self.panels.entries.names(self._chosen_rows()), images=True)
+
     def _on_wells_chosen(self) -> None:
-        self.panels.show_chosen(self.view.wells())
+        self._say_chosen()
         self._offer_values()
         if self._selecting:
             return
@@ -273,6 +274,7 @@ class PlateMapEditor(QWidget):
         if len(columns) == 1 and columns != {self.column()}:
             self.choose_column(columns.pop())
         self.view.choose(wells[entries.row_at(index.row())] for index in chosen)
+        self._say_chosen()
         self._selecting = False
 
     # Slots
@@ -290,8 +292,8 @@ class PlateMapEditor(QWidget):
         self._push("clear", table)
 
     def _on_entry_typed(self, row: int, column: str, entry: str) -> None:
-        well = self._table["well"].iloc[row]
-        self._push(f"{column} of {well}", edits.with_entries(self._table, [row], column, entry))
+        (name,) = self.panels.entries.names([row])
+        self._push(f"{column} of {name}", edits.with_entries(self._table, [row], column, entry))
 
     def _on_add_clicked(self) -> None:
         name, fine = QInputDialog.getText(self, "Add a column", "Name of the column")

@@ -10,7 +10,7 @@ import pandas as pd
 from cellvote.errors import PlateMapError
 from cellvote.gui.facts import PlateFacts
 from cellvote.plates.acquisition import Acquisition
-from cellvote.plates.plate_map import CONTROL_TYPE, join_plate_map, read_maps, recognise_controls
+from cellvote.plates.plate_map import CONTROL_TYPE, check_plate_map, join_plate_map, read_maps, recognise_controls
 from cellvote.plates.plate_maps.columns import content_columns
 from cellvote.plates.wells import parse_column, parse_row, well_position
 from cellvote.study import Study
@@ -24,6 +24,12 @@ _PLACES = frozenset({"plate", "well", "field", "imaged"})
 def entry_columns(table: pd.DataFrame) -> list[str]:
     """The columns that can be edited."""
     return [column for column in content_columns(table) if column not in _PLACES]
+
+
+def column_of_interest(table: pd.DataFrame) -> str:
+    """Choose the column to begin with: controls, else classes, else the first; empty where there is none."""
+    columns = entry_columns(table)
+    return next((name for name in (CONTROL_TYPE, "class_name", *columns) if name in columns), "")
 
 
 def with_entries(table: pd.DataFrame, rows: Sequence[int], column: str, entry: str) -> pd.DataFrame:
@@ -187,6 +193,12 @@ def imported(table: pd.DataFrame, study: Study, path: Path) -> tuple[pd.DataFram
     if lost > 0:
         problems = (*problems, f"{lost:,} wells of {path.name} are not in this study, and were left out.")
     return new, list(problems)
+
+
+def mismatches_of(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """List the wells on which map and images do not match, as `check_plate_map` does; images without wells match."""
+    found = check_plate_map(acquisition_of(study), table)
+    return found[(found["well"] != "").to_numpy()].reset_index(drop=True)
 
 
 def acquisition_of(study: Study) -> Acquisition:

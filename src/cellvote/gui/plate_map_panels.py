@@ -31,6 +31,7 @@ _BAD, _GOOD = "#ff8a80", "#4cc38a"
 _MOST: Final = 2000
 _MOST_REASONS: Final = 4
 _SOME: Final = 6
+_WIDEST_PX: Final = 260
 
 
 class PlateMapPanels(QWidget):
@@ -114,15 +115,16 @@ class PlateMapPanels(QWidget):
             "": QPushButton("None"),
         }
         self.control_words = text_label("", quiet=True)
+        self.control_words.setTextFormat(Qt.TextFormat.RichText)
         self.recognised_button = QPushButton("Take these")
-        self.recognised_button.setToolTip("Write what was recognised into the column control_type")
+        self.recognised_button.setToolTip("Write what was recognised into control_type; other wells stay as they are")
         column.addWidget(self.plate_row)
         column.addWidget(row("Column", self.column_box, self.add_button, self.rename_button, self.remove_button))
         column.addWidget(self.view, 1)
         column.addWidget(self.legend)
         column.addWidget(self.chosen)
         column.addWidget(row("Write", self.value_box, self.set_button))
-        column.addWidget(row("They are controls:", *self.control_buttons.values()))
+        column.addWidget(row("Controls", *self.control_buttons.values()))
         column.addWidget(heading("Recognised controls"))
         column.addWidget(row(self.control_words, self.recognised_button))
         column.addStretch(0)
@@ -138,6 +140,7 @@ class PlateMapPanels(QWidget):
         self.table.installEventFilter(self)
         self.mismatches = QListWidget()
         self.mismatch_words = text_label("")
+        self.mismatch_words.setTextFormat(Qt.TextFormat.RichText)
         other = QWidget()
         column = QVBoxLayout(other)
         column.addWidget(self.mismatch_words)
@@ -187,15 +190,21 @@ class PlateMapPanels(QWidget):
         self.value_box.setEditText(typed)
         self.value_box.blockSignals(False)
 
-    def show_chosen(self, wells: Sequence[str]) -> None:
-        """Say which wells are chosen."""
-        n = len(wells)
-        listed = ", ".join(wells[:_SOME]) + (" …" if n > _SOME else "")
-        words = f"{n:,} well{'s' * (n != 1)} chosen: {listed}" if n else "Choose wells: click, drag, shift, control."
-        self.chosen.setText(words)
-        self.set_button.setText(f"Set in {n:,} well{'s' * (n != 1)}" if n else "Set")
+    def show_chosen(self, names: Sequence[str], *, images: bool = False) -> None:
+        """Say which wells are chosen, or which images where they have no wells."""
+        n = len(names)
+        listed = ", ".join(names[:_SOME]) + (" …" if n > _SOME else "")
+        things = f"{n:,} {'image' if images else 'well'}{'s' * (n != 1)}"
+        how = "Choose images in the table." if images else "Choose wells: click, drag, shift, control."
+        self.chosen.setText(f"{things} chosen: {listed}" if n else how)
+        self.set_button.setText(f"Set in {things}" if n else "Set")
         for button in (self.set_button, *self.control_buttons.values()):
             button.setEnabled(bool(n))
+
+    def fit_columns(self) -> None:
+        """Make columns as wide as their entries, within reason."""
+        self.table.horizontalHeader().setMaximumSectionSize(_WIDEST_PX)
+        self.table.resizeColumnsToContents()
 
     def show_controls(self, found: pd.DataFrame, table: pd.DataFrame) -> None:
         """Say which controls are recognised, and by what."""
@@ -203,9 +212,10 @@ class PlateMapPanels(QWidget):
         del counts["", ""]
         lines = [f"{n} {kind}: {escape(reason)}" for (kind, reason), n in counts.most_common(_MOST_REASONS)]
         lines += [f"and {len(counts) - _MOST_REASONS} more reasons"] if len(counts) > _MOST_REASONS else []
-        self.control_words.setText("<br>".join(lines) or "none: mark the wells that are controls above")
+        self.control_words.setText("<br>".join(lines) or "None. Mark the controls above.")
         written = table[CONTROL_TYPE].tolist() if CONTROL_TYPE in table else [""] * len(table)
-        self.recognised_button.setVisible(bool(lines) and written != found[CONTROL_TYPE].tolist())
+        pairs = zip(found[CONTROL_TYPE].tolist(), written, strict=True)
+        self.recognised_button.setVisible(any(kind and kind != old for kind, old in pairs))
 
     def show_mismatches(self, mismatches: pd.DataFrame) -> None:
         """List the wells on which map and images do not match."""

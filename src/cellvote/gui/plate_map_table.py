@@ -65,6 +65,10 @@ class PlateMapTable(QAbstractTableModel):
         """Where a column stands."""
         return len(self._fixed) + self._columns.index(column)
 
+    def names(self, rows: Sequence[int]) -> list[str]:
+        """Name rows of the whole plate map: their wells, or fields where the images have no wells."""
+        return [self._names[row] for row in rows]
+
     def row_at(self, row: int) -> int:
         """Which row of the whole plate map is shown in a row."""
         return self._rows[row]

@@ -195,10 +195,11 @@ def facts_table(summary: dict[str, Any]) -> str:
     per_well = summary["fields"] / max(summary["wells"], 1)
     rows = {
         "Plates": _counted(summary["n_plates"], summary["plates"]),
-        "Wells": f"{summary['wells']:,}" + (f" · {first}" if first else " (images without wells)"),
+        "Wells": f"{summary['wells']:,} · {first}" if first else "none: every image is a field",
         "Fields": f"{summary['fields']:,} · {_neat(per_well)} in a well" if first else f"{summary['fields']:,}",
         "Channels": _counted(len(summary["channels"]), summary["channels"]),
-        "Images": f"{summary['planes']:,} planes in {summary['files']:,} files",
+        "Images": f"{summary['planes']:,} plane{'s' * (summary['planes'] != 1)} in {summary['files']:,} file"
+        f"{'s' * (summary['files'] != 1)}",
         "z": _z_words(summary),
         "Time": f"{summary['timepoints']} time points" if summary["timepoints"] > 1 else "",
         "Pixel size": f"{summary['pixel_size_um']:.4g} µm" if summary["pixel_size_um"] else "not known",
@@ -233,7 +234,9 @@ def map_words(found: dict[str, Any] | None) -> str:
         return ""
     if "error" in found:
         return f"<span style='color:{_BAD}'>{breakable(str(found['error']))}</span>"
-    parts = [f"says something of {found['wells']:,} of {found['imaged']:,} imaged wells"]
+    n, of = found["wells"], found["imaged"]
+    what = "images" if "image_name" in found["columns"] else "imaged wells"
+    parts = [f"{'All' if n == of else f'{n:,} of'} {of:,} {what} are described"]
     controls = [f"{n:,} {name}" for name, n in found["controls"].items() if n]
     parts += [f"controls: {', '.join(controls)}"] if controls else []
     columns = found["columns"]

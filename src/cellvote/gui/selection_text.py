@@ -42,7 +42,7 @@ def _numbers(wells: list[Well], column: PlateColumn) -> str:
 
 def _names(wells: list[Well], column: PlateColumn) -> str:
     counts = Counter(column.texts[well] for well in wells if well in column.texts)
-    parts = [f"{name} {n}" for name, n in counts.most_common(_MOST_NAMES)]
+    parts = [f"{name} ×{n}" for name, n in counts.most_common(_MOST_NAMES)]
     if len(counts) > _MOST_NAMES:
         parts.append(f"… and {len(counts) - _MOST_NAMES} more")
     return ", ".join(parts)

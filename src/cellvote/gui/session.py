@@ -5,14 +5,14 @@ import weakref
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QWidget
 
 from cellvote.errors import CancelledError, CellVoteError
 from cellvote.gui.background import Background
+from cellvote.gui.canvas_characters import drawing_characters
 from cellvote.gui.canvas_text import CanvasText
 from cellvote.gui.colours import class_colours
 from cellvote.gui.contrast import contrast_of_study, kept_contrast
@@ -20,6 +20,7 @@ from cellvote.gui.facts import PlateFacts, read_facts, with_counts
 from cellvote.gui.field_content import FieldContent, read_content, with_cells
 from cellvote.gui.field_layers import FieldLayers
 from cellvote.gui.layer_data import mark_of
+from cellvote.gui.layer_insertion import load_what_layers_need
 from cellvote.gui.lazy_stack import LazyStack, stack_content, stack_of
 from cellvote.gui.look import Look
 from cellvote.gui.overview_view import OverviewView
@@ -27,11 +28,15 @@ from cellvote.gui.read_ahead import FieldCache, ReadAhead, channel_threads
 from cellvote.gui.state import ContrastLimits, State
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, StepRunner
+from cellvote.gui.turns import Turns
 from cellvote.gui.vote_text import field_name
 from cellvote.gui.well_view import neighbours, read_well, shown_text
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
 from cellvote.study import Study
+
+if TYPE_CHECKING:
+    from cellvote.gui.docks.dock import Dock
 
 _COUNT_EVERY_S: Final = 2.0
 
@@ -58,7 +63,9 @@ class Session:
         self._asked = 0
         self._content: FieldContent | None = None
         self._counted_at = 0.0
+        self._turns = Turns()
         self._n_docks = 0
+        self._docks: weakref.WeakSet[Dock] = weakref.WeakSet()
         self._opening = Background(self._on_study_opened)
         self._facts = Background(self._on_facts_read)
         self._field = Background(self._on_content_read)
@@ -77,11 +84,13 @@ class Session:
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.dims.events.current_step.connect(self._name_what_is_shown)
         self._name_what_is_shown()
+        self._turns.add(drawing_characters(viewer))
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was asked for is read and shown."""
-        return not any(one.busy for one in (self._opening, self._facts, self._field, self._contrast, self.overview))
+        """Whether everything that was asked for is read and shown, here and in the docks."""
+        ours = (self._opening, self._facts, self._field, self._contrast, self.layers, self.overview)
+        return not any(one.busy for one in (*ours, *self._docks))
 
     @property
     def content(self) -> FieldContent | None:
@@ -127,7 +136,7 @@ class Session:
         self._stack = None
         self._ahead.stop()
         self._cache.clear()
-        self.overview.close()
+        self.overview.leave()
         self.look.scope = "field"
         self.layers.adopt(study)
         self.text.clear()
@@ -220,7 +229,9 @@ class Session:
         if wanted is None or content.key[:2] != wanted[:2] or (content.scope == "field" and content.key != wanted):
             return
         self._content = content
-        self.layers.show(content)
+        self.layers.show(content, partial(self._on_content_shown, content))
+
+    def _on_content_shown(self, content: FieldContent) -> None:
         if self.look.scope == "plate":
             self.overview.keep_field_hidden()
             return
@@ -299,9 +310,10 @@ class Session:
 
     # The life of the window
 
-    def attach(self, dock: QWidget) -> None:
+    def attach(self, dock: "Dock") -> None:
         """Count a dock in; when the last one is gone, the window is closing or nobody watches: stop."""
         self._n_docks += 1
+        self._docks.add(dock)
         me = weakref.ref(self)
 
         def _on_dock_destroyed() -> None:
@@ -321,6 +333,8 @@ class Session:
         self.runner.stop()
         self._asked += 1
         self._ahead.stop()
+        self._turns.forget()
+        self.layers.close()
         self.overview.close()
         for one in (self._opening, self._facts, self._field, self._contrast):
             one.forget()
@@ -328,6 +342,7 @@ class Session:
 
 def _open_study(path: Path, key: FieldKey | None) -> tuple[Study, FieldKey | None]:
     """Open a study and read the tables that showing it needs."""
+    load_what_layers_need()
     study = Study.open(path)
     if study.fields and len(study.plate_map):
         study.planes_of(study.fields[0])

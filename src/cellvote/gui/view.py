@@ -35,10 +35,10 @@ def add_docks(viewer: "napari.Viewer") -> None:
         dock, _ = viewer.window.add_plugin_dock_widget("cellvote", name, tabify=number > 1)
         dock.setWindowTitle(name)  # what stands on its tab
         docks.append(dock)
-    docks[1].raise_()
     window = docks[0].window()
 
     def _share_height() -> None:
+        docks[1].raise_()  # the tab that was made last is in front until now
         window.resizeDocks(docks[:2], list(_HEIGHTS), Qt.Orientation.Vertical)
 
     timer = QTimer(docks[0])  # once the window has laid itself out; gone with the dock

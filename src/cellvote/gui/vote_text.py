@@ -74,6 +74,19 @@ def field_text(
     return "\n".join(lines)
 
 
+def image_text(key: FieldKey, facts: PlateFacts, n_cells: int | None) -> str:
+    """Write what stands on the canvas where images have no wells: the name, below it class and vote."""
+    said = facts.images[key]
+    name = said.get("image_name") or field_name(key)
+    predicted, truth = facts.predicted, said.get("class_name", "")
+    if predicted is not None:
+        vote = predicted.fields.get(key)
+        parts = [vote_words(vote) if vote else "no predicted cells", truth_words(vote, truth)]
+    else:
+        parts = [truth, "" if n_cells is None else f"{n_cells:,} cells"]
+    return "\n".join(part for part in (name, " · ".join(one for one in parts if one)) if part)
+
+
 _MOST_COLUMNS: Final = 12
 """So many columns of the plate map stand in a tooltip: a map with fifty would fill the screen."""
 

@@ -16,7 +16,7 @@ from cellvote.gui.field_content import FieldContent, content_of, with_cells
 from cellvote.gui.overlay import Overlay
 from cellvote.gui.read_ahead import FieldCache
 from cellvote.gui.state import State
-from cellvote.gui.vote_text import field_text, truth_words, vote_words
+from cellvote.gui.vote_text import field_text, image_text, truth_words, vote_words
 from cellvote.jobs.overview import positions_of
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.stitching import Placement, place_fields, reduced, stitch
@@ -160,6 +160,8 @@ def shown_text(content: FieldContent, state: State) -> str:
     """Write what stands on the canvas of a field or a well: its name, vote and truth."""
     key, predicted = content.key, state.facts.predicted if state.facts else None
     n_fields = len(state.fields_of(key.plate, key.well))
+    if content.scope == "field" and not key.well and state.facts is not None and key in state.facts.images:
+        return image_text(key, state.facts, content.n_cells)
     if content.scope == "field":
         return field_text(key, predicted, content.n_cells, with_plate=state.several_plates, n_fields=n_fields)
     name = f"{key.plate}/{key.well}" if state.several_plates and key.well else key.well or key.plate

@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from cellvote.plates.acquisition import Acquisition, Doubt
+from cellvote.plates.acquisition import WELL, Acquisition, Doubt
 
 MANY_CHANNELS: Final = 8
 """Microscopes of screens rarely take more: beyond it, what reads as a channel may be something else."""
@@ -15,7 +15,10 @@ _N_EXAMPLES: Final = 3
 
 def doubts_of(acquisition: Acquisition) -> tuple[Doubt, ...]:
     """Ask what a person would see at once: all in one well, very many channels, wells that differ in channels."""
-    found = (_one_well(acquisition), _many_channels(acquisition), _ragged_channels(acquisition))
+    found = [_one_well(acquisition), _many_channels(acquisition)]
+    if len(acquisition.channels) > 1:
+        there = acquisition.planes[["plate", "well", "channel"]].drop_duplicates()
+        found += [_plates_that_differ(acquisition, there), _ragged_channels(acquisition, there)]
     return tuple(doubt for doubt in found if doubt is not None)
 
 
@@ -57,21 +60,47 @@ def _many_channels(acquisition: Acquisition) -> Doubt | None:
     )
 
 
-def _ragged_channels(acquisition: Acquisition) -> Doubt | None:
+def _plates_that_differ(acquisition: Acquisition, there: pd.DataFrame) -> Doubt | None:
+    """Ask where plates lack a channel that others have; where two share none, they may be folders of one plate."""
     planes = acquisition.planes
-    if planes["channel"].nunique() < 2:
+    sets = {str(plate): frozenset(held) for plate, held in there.groupby("plate")["channel"]}
+    first, *others = sets
+    apart = next((plate for plate in others if not sets[plate] & sets[first]), None)
+    if apart is not None:
+        return Doubt(
+            "plates without common channels",
+            f"The plates {first} and {apart} have no channel in common. Where they are the channels of one plate, in a "
+            "folder each, give --pattern, with the channel and without the folder as the plate.",
+            _examples(acquisition, planes.drop_duplicates("plate")),
+        )
+    everything = frozenset[int]().union(*sets.values())
+    lacking = [plate for plate, held in sets.items() if held != everything]
+    if not lacking:
         return None
-    counts = planes[["plate", "well", "channel"]].drop_duplicates().groupby(["plate", "well"], sort=False).size()
-    usual = int(counts.mode().iloc[0])
-    odd = counts[counts != usual].reset_index(name="n")
+    names = ", ".join(acquisition.channels[i] for i in sorted(everything - sets[lacking[0]]))
+    return Doubt(
+        "ragged channels",
+        f"{len(lacking)} of {len(sets)} plates lack a channel that others have (plate {lacking[0]} has no {names}). "
+        "Where the names are read wrong, give --layout or --pattern; where the plates were imaged so, fields that lack "
+        "a channel are left out by every step that needs it, and listed.",
+        _examples(acquisition, planes[planes["plate"] == lacking[0]]),
+    )
+
+
+def _ragged_channels(acquisition: Acquisition, there: pd.DataFrame) -> Doubt | None:
+    planes = acquisition.planes
+    wells = there.groupby(WELL, sort=False)["channel"].agg(frozenset).reset_index(name="held")
+    usual = wells.groupby("plate")["held"].agg(lambda held: held.value_counts().index[0])
+    is_odd = [held != usual[plate] for plate, held in zip(wells["plate"], wells["held"], strict=True)]
+    odd = wells[is_odd]
     if odd.empty:
         return None
-    plate, well, n = odd.iloc[0].tolist()
+    plate, well, held = odd.iloc[0].tolist()
     of_well = planes[(planes["plate"] == plate) & (planes["well"] == well)]
     return Doubt(
         "ragged channels",
-        f"{len(odd)} of {len(counts)} wells have another number of channels than the others (well {well or plate} has "
-        f"{n}, most have {usual}). Where the names are read wrong, give --layout or --pattern; else fields that lack "
-        "a channel are left out by every step, and listed.",
+        f"{len(odd)} of {len(wells)} wells have other channels than most of their plate (well {well or plate} has "
+        f"{len(held)}, most have {len(usual[plate])}). Where the names are read wrong, give --layout or --pattern; "
+        "else fields that lack a channel are left out by every step, and listed.",
         _examples(acquisition, of_well),
     )

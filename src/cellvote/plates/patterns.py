@@ -216,8 +216,9 @@ class _Reading:
             self._state[at] = NO_MATCH
             return
         texts = self._note_spans(at, *found)
+        told = {name.count("/", 0, found[1] + found[0].start(role)) for role in texts}
         try:
-            key = self._key(name, above, texts)
+            key = self._key(name, above, texts, told)
         except ValueError:
             self._state[at] = UNREADABLE
             return
@@ -238,7 +239,7 @@ class _Reading:
                 texts[role] = match[role]
         return texts
 
-    def _key(self, name: str, above: tuple[str, ...], texts: dict[str, str]) -> tuple[str | int, ...]:
+    def _key(self, name: str, above: tuple[str, ...], texts: dict[str, str], told: set[int]) -> tuple[str | int, ...]:
         well = well_of(texts)
         if "channel" in self._roles and "channel" not in texts:
             raise ValueError("no channel")
@@ -246,13 +247,16 @@ class _Reading:
         for role, number in zip(_NUMBERS, numbers, strict=True):
             if number == 0 and role != "timepoint":
                 self._zero[role] = 1
-        plate = texts.get("plate") or self._plate(name, above)
+        plate = texts.get("plate") or self._plate(name, above, told)
         return (plate, well, *numbers, texts.get("channel", ""))
 
-    def _plate(self, name: str, above: tuple[str, ...]) -> str:
-        below = "/".join((*above, name[: max(name.rfind("/"), 0)]))
+    def _plate(self, name: str, above: tuple[str, ...], told: set[int]) -> str:
+        """Name the plate after the folders, but for those (counted from 0) that tell something else."""
+        folders = name.split("/")[:-1]
+        below = "/".join((*above, *folders))
         if below not in self._plates:
-            self._plates[below] = plate_of_folders([part for part in below.split("/") if part])
+            parts = [part for i, part in enumerate(folders) if i not in told]
+            self._plates[below] = plate_of_folders([part for part in (*above, *parts) if part])
         return self._plates[below]
 
     def result(self) -> NamesRead:

@@ -264,14 +264,23 @@ class Overview:
         if self.folder is None:
             return
         there = {name: record.model_dump() for name, record in sorted(self.done.items())}
-        for level in self.levels:
-            level.flush()  # type: ignore[attr-defined]  # np.memmap where there is a folder
+        for number, level in enumerate(self.levels):
+            _flush(level, self.folder / f"level{number}.npy")
         write_bytes(self.folder / "tiles.json", json.dumps(there, ensure_ascii=False).encode())
 
     def tile_at(self, y: float, x: float) -> Tile | None:
         """Which tile lies at a place of level 0."""
         row, column = int(y // self.info.pitch_px), int(x // self.info.pitch_px)
         return next((t for t in self.plan.tiles.values() if (t.row, t.column) == (row, column)), None)
+
+
+def _flush(level: npt.NDArray[Any], path: Path) -> None:
+    """Bring a mapped level to the disk; ``mmap.flush`` would keep every other thread, and the window, waiting."""
+    if os.name == "nt":
+        level.flush()  # type: ignore[attr-defined]  # np.memmap where there is a folder
+        return
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def level_shapes(info: OverviewInfo) -> list[tuple[int, int, int]]:

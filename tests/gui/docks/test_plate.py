@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from tests.gui.conftest import docked, write_masks, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS
@@ -11,6 +13,7 @@ from cellvote.gui.docks.plate import PlateDock
 from cellvote.gui.plate_columns import CELLS, VOTE_SHARE
 from cellvote.gui.session import Session, session_of
 from cellvote.plates.acquisition import FieldKey
+from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
 
@@ -318,3 +321,58 @@ def test_the_dock_goes_on_with_the_layers_of_a_reader(viewer, small_study: Study
     settle(session)
     assert list(viewer.layers) == layers
     assert "B02" in viewer.canvas.overlays.text.text
+
+
+def test_the_dock_says_in_one_place_how_to_begin(dock: PlateDock, qtbot) -> None:
+    from qtpy.QtCore import Qt
+
+    assert not dock.top.isVisibleTo(dock), "without a study there is no title, nor its menu"
+    qtbot.mouseClick(dock.new_button, Qt.MouseButton.LeftButton)
+    assert dock.pages.currentWidget() is dock.new_study
+    assert not dock.top.isVisibleTo(dock), "the form has a button of its own to go back"
+
+
+def test_another_study_is_asked_for_in_the_menu(opened: PlateDock) -> None:
+    assert opened.top.isVisibleTo(opened)
+    actions = {action.text(): action for action in opened.study_button.menu().actions()}
+    assert [*actions] == ["New study …", "Open a study …"]
+    actions["New study …"].trigger()
+    assert opened.pages.currentWidget() is opened.new_study
+
+
+def test_the_session_waits_for_what_the_plate_reads(measured: PlateDock, session: Session, settle) -> None:
+    measured.colour_by("measured:area")
+    assert measured.busy
+    assert not session.idle
+    settle(session)
+    assert not measured.busy
+
+
+def test_nothing_to_colour_by_is_said(dock: PlateDock, session: Session, tmp_path: Path, settle) -> None:
+    images = tmp_path / "plate"
+    images.mkdir()
+    plane = np.zeros((16, 16), np.uint16)
+    tifffile.imwrite(images / "GFP-01-A-01.tif", plane, metadata=None)
+    Study.create(tmp_path / "bare", read_plate(images))
+    dock.open_path(tmp_path / "bare.cellvote")
+    settle(session)
+    assert dock.looking.hint.isVisibleTo(dock)
+    assert dock.title.text().endswith("1 well · 1 field")
+
+
+def test_the_page_asks_for_no_more_room_than_it_needs(opened: PlateDock, qtbot) -> None:
+    opened.pages.setCurrentWidget(opened.new_study)
+    qtbot.wait(50)
+    opened.pages.setCurrentWidget(opened.looking)
+    opened.looking.problem.setText("words " * 300)
+    opened.looking.problem.show()
+    qtbot.wait(50)
+    opened.looking.problem.hide()
+    column = opened.scroller.widget()
+    width = column.width()
+
+    def _fits() -> None:
+        needed = opened.looking.heightForWidth(width - 16)
+        assert column.heightForWidth(width) < needed + 120
+
+    qtbot.waitUntil(lambda: _fits() is None, timeout=2000)

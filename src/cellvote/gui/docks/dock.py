@@ -14,6 +14,13 @@ from cellvote.gui.session import session_of
 _LEAST_WIDTH: Final = 300
 _LEAST_HEIGHT: Final = 160
 
+BUTTON_STYLE: Final = """
+QToolButton { padding: 4px 8px; border-radius: 2px; background: rgba(127, 127, 127, 60); }
+QToolButton:hover { background: rgba(127, 127, 127, 100); }
+QToolButton::menu-indicator { image: none; }
+"""
+"""A tool button that looks like one, its menu's arrow left out: napari draws it over the text."""
+
 Connection = tuple[SignalInstance, Callable[..., Any]]
 
 
@@ -50,6 +57,11 @@ class Dock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.session.attach(self)
         self.destroyed.connect(partial(_disconnect, self._connections))
+
+    @property
+    def busy(self) -> bool:
+        """Whether what the dock shows is still being read."""
+        return False
 
     def listen(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         """Call a slot whenever a signal of the session is emitted, until the dock is destroyed."""

@@ -6,14 +6,7 @@ from typing import Any, Final
 
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
@@ -27,6 +20,7 @@ from cellvote.gui.session import Session
 from cellvote.gui.step_box import StepBox
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
+from cellvote.gui.turns import Turns
 from cellvote.plates.layouts import LAYOUTS
 from cellvote.plates.layouts.base import open_folder
 from cellvote.progress import Progress
@@ -74,11 +68,10 @@ class NewStudyForm(QWidget):
         inner.setLayout(column)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(
-            ColumnScroll(inner), 1
-        )  # by itself: the form is one of several pages, which need not be as long
+        layout.addWidget(ColumnScroll(inner), 1)  # it scrolls: other pages need not be as long
         self._make_foot(layout)
-        self.destroyed.connect(partial(_stop, self.reader, self._listing))
+        self._turns = Turns()
+        self.destroyed.connect(partial(_stop, self.reader, self._listing, self._turns))
 
     # Parts
 
@@ -176,7 +169,7 @@ class NewStudyForm(QWidget):
     @property
     def idle(self) -> bool:
         """Whether what is shown is of what is asked for."""
-        return not (self._typing.isActive() or self.reader.busy or self._listing.busy)
+        return not (self._typing.isActive() or self.reader.busy or self._listing.busy or self._turns.busy)
 
     def how(self) -> str:
         """Name the chosen layout; empty where it is to be recognised, or given by a pattern."""
@@ -293,10 +286,14 @@ class NewStudyForm(QWidget):
         if not any(names for _, names in folders):
             self.step_box.say("There are no images in this folder.", error=True)
             return
-        self.builder = PatternBuilder(folders, self._pattern, self.window())
-        self.builder.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.builder.finished.connect(self._on_builder_finished)
-        self.builder.open()
+        builder = PatternBuilder(folders, self._pattern, self.window())
+        builder.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        builder.finished.connect(self._on_builder_finished)
+        self._turns.add([partial(self._open_builder, builder)])
+
+    def _open_builder(self, builder: PatternBuilder) -> None:
+        self.builder = builder
+        builder.open()
 
     def _on_builder_finished(self, result: int) -> None:
         builder, self.builder = self.builder, None
@@ -395,6 +392,7 @@ def _list_names(paths: list[str]) -> list[tuple[str, tuple[str, ...]]]:
     return [(str(folder.path), folder.images) for folder in folders]
 
 
-def _stop(reader: FolderReader, listing: Background) -> None:
-    reader.stop()
+def _stop(reader: FolderReader, listing: Background, turns: Turns) -> None:
+    reader.close()
+    turns.forget()
     listing.forget()

@@ -3,16 +3,29 @@
 from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from cellvote.gui.docks.dock import Dock, row, text_label
+from cellvote.gui.docks.dock import BUTTON_STYLE, Dock, row, text_label
 from cellvote.gui.docks.new_study import NewStudyForm
 from cellvote.gui.docks.plate_page import PlatePage
 from cellvote.gui.docks.view_bar import ViewBar
+from cellvote.gui.facts import read_images
+from cellvote.gui.image_list import image_words
 from cellvote.gui.layer_data import mark_of
 from cellvote.gui.plate_map_editor import PlateMapEditor
+from cellvote.gui.reading_check import breakable
+from cellvote.study import Study
 from cellvote.study.study import SUFFIX
 
 
@@ -56,37 +69,52 @@ class PlateDock(Dock):
         else:
             self._open_what_is_shown(viewer)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something of the plate is still being read."""
+        return self.looking.busy
+
     # Parts
 
     def _make_top(self) -> None:
         self.title = text_label("")
-        self.open_button = QPushButton("Open …")
-        self.open_button.setToolTip("Open a .cellvote folder")
-        self.open_button.clicked.connect(self._on_open_clicked)
-        self.new_button = QPushButton("New …")
-        self.new_button.setToolTip("Make a study of a folder of images")
-        self.new_button.clicked.connect(self._on_new_clicked)
         self.map_button = QPushButton("Plate map …")
         self.map_button.setToolTip("Look at what was done to each well, and correct it")
         self.map_button.clicked.connect(self._on_map_clicked)
-        self.map_button.hide()
-        buttons = (self.map_button, self.open_button, self.new_button)
-        for button in buttons:
-            button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.body.addWidget(row(self.title, *buttons))
+        self.map_button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.study_button = QToolButton()
+        self.study_button.setText("☰")
+        self.study_button.setToolTip("Another study: make a new one, or open one")
+        self.study_button.setAccessibleName("Study")
+        self.study_button.setStyleSheet(BUTTON_STYLE)
+        menu = QMenu(self.study_button)
+        menu.addAction("New study …").triggered.connect(self._on_new_clicked)
+        menu.addAction("Open a study …").triggered.connect(self._on_open_clicked)
+        self.study_button.setMenu(menu)
+        self.study_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.top = row(self.title, self.map_button, self.study_button)
+        self.top.hide()
+        self.body.addWidget(self.top)
 
-    @staticmethod
-    def _make_empty() -> QWidget:
+    def _make_empty(self) -> QWidget:
         page = QWidget()
         layout = QVBoxLayout(page)
         words = text_label(
-            "No study is open.<br><br>Open a <b>.cellvote</b> folder, or make a new study of a folder of plate "
-            "images. You can also drop either here.",
+            "No study is open.<br><br>Make one of a folder of plate images, or open one that was made before (a "
+            "<b>.cellvote</b> folder). You can also drop either here.",
             quiet=True,
         )
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.new_button = QPushButton("New study …")
+        self.new_button.setToolTip("Make a study of a folder of images")
+        self.new_button.clicked.connect(self._on_new_clicked)
+        self.open_button = QPushButton("Open a study …")
+        self.open_button.setToolTip("Open a .cellvote folder")
+        self.open_button.clicked.connect(self._on_open_clicked)
         layout.addStretch(1)
         layout.addWidget(words)
+        layout.addSpacing(6)
+        layout.addWidget(row(self.new_button, self.open_button))
         layout.addStretch(2)
         return page
 
@@ -138,7 +166,7 @@ class PlateDock(Dock):
         self.pages.setCurrentWidget(self.looking if self.state.study is not None else self.empty)
 
     def _on_page_changed(self) -> None:
-        for part in (self.view_bar, self.looking.field_row):
+        for part in (self.top, self.view_bar, self.looking.field_row):
             part.setVisible(self.pages.currentWidget() is self.looking)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
@@ -157,16 +185,25 @@ class PlateDock(Dock):
         if study is None:
             return
         name = study.path.name.removesuffix(SUFFIX)
-        wells = len({(key.plate, key.well) for key in study.fields})
-        self.title.setText(f"<b>{name}</b><br>{wells:,} wells · {len(study.fields):,} fields")
+        self.title.setText(f"<b>{breakable(name)}</b><br>{study_words(study)}")
         self.title.setToolTip(f"{study.path}\nimages: {study.source}\nlayout: {study.info.layout}")
-        self.map_button.show()
         self.pages.setCurrentWidget(self.looking)
         self.looking.show_study()
 
     def colour_by(self, key: str) -> None:
         """Colour the plate by one of `colourings`; kept for when it can be where it cannot yet."""
         self.looking.colour_by(key)
+
+
+def study_words(study: Study) -> str:
+    """Say how large a study is: ``2 plates · 96 wells · 384 fields``, or ``2,183 images in 16 classes``."""
+    fields = study.fields
+    wells = {(key.plate, key.well) for key in fields if key.well}
+    if not wells:
+        return image_words(read_images(study))
+    parts = [(len(study.plates), "plate")] if len(study.plates) > 1 else []
+    parts += [(len(wells), "well"), (len(fields), "field")]
+    return " · ".join(f"{n:,} {name}{'s' * (n != 1)}" for n, name in parts)
 
 
 class _Pages(QStackedWidget):
@@ -176,7 +213,19 @@ class _Pages(QStackedWidget):
         super().__init__()
         self.currentChanged.connect(self.updateGeometry)
 
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name, as of every method below)
+    def addWidget(self, page: QWidget | None) -> int:  # noqa: N802 (Qt's name, as of every method below)
+        """Add a page, and follow its size: a stack does not tell its parent when a page needs less than before."""
+        if page is not None:
+            page.installEventFilter(self)
+        return super().addWidget(page)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask for another size when the page does."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
         """Say whether the page that is seen is taller where it is narrower."""
         page = self.currentWidget()
         return bool(page is not None and page.hasHeightForWidth())

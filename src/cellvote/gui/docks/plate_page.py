@@ -12,6 +12,7 @@ from cellvote.gui.column_choice import ColumnChoice
 from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
 from cellvote.gui.facts import PlateFacts
 from cellvote.gui.field_strip import MOST, FieldStrip
+from cellvote.gui.image_list import ImageList, listed_images
 from cellvote.gui.legend import Legend
 from cellvote.gui.measurement_reader import MeasurementReader
 from cellvote.gui.plate_colouring import LegendEntry, WellLook, colour_by_column
@@ -86,11 +87,15 @@ class PlatePage(QWidget):
         self.problem = text_label("")
         self.problem.setStyleSheet("color: #ff8a80;")
         self.problem.hide()
+        self.hint = text_label(
+            "Nothing to colour by yet: say what was done to the wells in the plate map, or segment them.", quiet=True
+        )
+        self.hint.hide()
         self.plate_row = row("Plate", self.plate_box, self.previous_plate, self.next_plate)
         self.masks_row = row("Masks", self.masks_box)
         self.model_row = row("Classifier", self.model_box)
         self.colour_row = row("Colour by", self.colour_box, self.statistic_box)
-        for widget in (self.plate_row, row(self.masks_row, self.model_row), self.colour_row, self.problem):
+        for widget in (self.plate_row, row(self.masks_row, self.model_row), self.colour_row, self.hint, self.problem):
             layout.addWidget(widget)
 
     def _make_plate(self, layout: QVBoxLayout) -> None:
@@ -120,8 +125,13 @@ class PlatePage(QWidget):
         self.copy_button.setText("Copy")
         self.copy_button.setToolTip("Copy these wells with their values as a table (Ctrl+C)")
         self.copy_button.clicked.connect(self.copy_selection)
+        self.images = ImageList()
+        self.images.imageChosen.connect(state.choose_field)
+        self.images.hide()
         layout.addWidget(view, 100)
-        for widget in (self.legend, self.position, row(self.selection, self.copy_button)):
+        layout.addWidget(self.images, 100)
+        self.selection_row = row(self.selection, self.copy_button)
+        for widget in (self.legend, self.position, self.selection_row):
             layout.addWidget(widget)
 
     def _make_field_row(self) -> QWidget:
@@ -130,9 +140,9 @@ class PlatePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         self.previous_button = _arrow(Qt.ArrowType.LeftArrow, "Previous field (Page up)")
-        self.previous_button.clicked.connect(lambda: self.state.step_field(-1))
+        self.previous_button.clicked.connect(lambda: self._step(-1))
         self.next_button = _arrow(Qt.ArrowType.RightArrow, "Next field (Page down)")
-        self.next_button.clicked.connect(lambda: self.state.step_field(1))
+        self.next_button.clicked.connect(lambda: self._step(1))
         self.well_label = QLabel()
         self.well_label.setStyleSheet("font-weight: bold; padding-top: 1px;")
         self.strip = FieldStrip()
@@ -174,11 +184,12 @@ class PlatePage(QWidget):
         self.model_row.setVisible(len(state.study.predictions) > 1)
         if state.facts is None:
             return
-        choices = colourings(state.facts)
+        choices = {} if self.without_wells else colourings(state.facts)
         if self._colour_by not in choices:
             self._colour_by = next(iter(choices), "")
         self.colour_box.fill(choices, self._colour_by)
         self.colour_row.setVisible(bool(choices))
+        self.hint.setVisible(not choices and not self.without_wells)
         self._paint()
         self._show_fields()
 
@@ -228,6 +239,7 @@ class PlatePage(QWidget):
         self.view.set_colouring(coloured)
         self.view.set_bright(None)
         self.view.setVisible(bool(coloured.wells))
+        self._show_images()
         self.legend.set_content(coloured.entries, coloured.bars)
         self._say_selection()
         if self._column.is_number:
@@ -235,6 +247,26 @@ class PlatePage(QWidget):
             self._position.ask(lambda: (column, plate, look_for_position(facts, plate, column)))
         else:
             self.position.hide()
+
+    @property
+    def without_wells(self) -> bool:
+        """Whether the images of this plate have no wells: then they are listed."""
+        return self.state.key is not None and not self.state.key.well
+
+    def _show_images(self) -> None:
+        key, facts = self.state.key, self.state.facts
+        listed = key is not None and facts is not None and self.without_wells
+        self.images.setVisible(listed)
+        self.selection_row.setVisible(not listed)
+        if listed and key is not None and facts is not None:
+            self.images.set_images(listed_images(facts, key.plate), key.field)
+
+    def _step(self, by: int) -> None:
+        """Go to the next field; of images without wells, to the next of those that are listed."""
+        if self.without_wells:
+            self.images.step(by)
+        else:
+            self.state.step_field(by)
 
     def _on_position_found(self, found: tuple[PlateColumn, str, PositionReport]) -> None:
         column, plate, report = found
@@ -267,7 +299,13 @@ class PlatePage(QWidget):
         if key is None:
             return
         numbers = self.state.fields_of(key.plate, key.well)
-        self.well_label.setText(key.well or key.plate)
+        if self.without_wells:
+            self.images.show_image(key.field)
+            self.well_label.setText(f"Image {key.field:,} of {len(numbers):,}")
+            self.strip.hide()
+            self.field_box.hide()
+            return
+        self.well_label.setText(key.well)
         failed = {one.field: error for one, error in facts.failed.items() if one[:2] == key[:2]} if facts else {}
         few = len(numbers) <= MOST
         self.strip.set_fields(numbers if few else (), key.field, failed)
@@ -285,7 +323,7 @@ class PlatePage(QWidget):
     def _say_selection(self) -> None:
         facts, wells = self.state.facts, self.state.selection
         words = selection_words(wells, facts, self._column) if facts and self.view.colouring().wells else ""
-        self.selection.setText(words)
+        self.selection.setText("" if words == self.well_label.text() else words)
         self.copy_button.setVisible(len(wells) > 1)
 
     def tooltip(self, well: str) -> str:

@@ -11,10 +11,13 @@ from cellvote.gui.look import Scope
 from cellvote.gui.session import Session
 from cellvote.plates.stacks import timepoints, z_planes
 
+_WELL: Final = "All fields of the well, by their stage positions, in a grid where there are none"
+_PLATE: Final = "The whole plate, a small picture of every well; double-click one to see it, Esc to go back"
+_IMAGES: Final = "Every image, small; double-click one to see it, Esc to go back"
 _SCOPES: Final[tuple[tuple[Scope, str, str], ...]] = (
     ("field", "Field", "One field"),
-    ("well", "Well", "All fields of the well, by their stage positions, in a grid where there are none"),
-    ("plate", "Plate", "The whole plate, a small picture of every well; double-click one to see it, Esc to go back"),
+    ("well", "Well", _WELL),
+    ("plate", "Plate", _PLATE),
 )
 
 
@@ -86,7 +89,13 @@ class ViewBar(QWidget):
         self.z_button.setText("z planes")
         self.z_button.setToolTip(f"Walk through the z-planes with a slider; else they are shown as one ({_words(z)})")
         self.time_button.setVisible(bool(timepoints(planes)))
-        self.scopes["well"].setEnabled(len(state.fields_of(key.plate, key.well)) > 1 and bool(key.well))
+        several = len(state.fields_of(key.plate, key.well)) > 1
+        self.scopes["well"].setEnabled(several and bool(key.well))
+        self.scopes["well"].setToolTip(_WELL if several else "This well has one field")
+        self.scopes["well"].setVisible(bool(key.well))
+        self.scopes["field"].setText("Field" if key.well else "Image")
+        self.scopes["plate"].setText("Plate" if key.well else "All images")
+        self.scopes["plate"].setToolTip(_PLATE if key.well else _IMAGES)
 
     def _on_scope_clicked(self, scope: Scope) -> None:
         self._look.scope = scope

@@ -14,6 +14,7 @@ from cellvote.plates.layouts.containers import Containers
 from cellvote.plates.layouts.cytation import Cytation
 from cellvote.plates.layouts.image_folder import ImageFolder
 from cellvote.plates.layouts.in_cell import InCell
+from cellvote.plates.layouts.leica import Leica
 from cellvote.plates.layouts.load_data import UNUSED_TABLE, LoadData
 from cellvote.plates.layouts.metaxpress import MetaXpress
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
@@ -38,6 +39,7 @@ LAYOUTS: dict[str, Layout] = {
         NUMBERED,
         Cellomics(),
         ScanR(),
+        Leica(),
         InCell(),
         Cytation(),
         WellNames(),
@@ -48,6 +50,7 @@ LAYOUTS: dict[str, Layout] = {
 """Every layout that is recognised by itself; where two are equally sure, the one that stands first is taken."""
 
 _SURE_ENOUGH = 0.5
+_FOREIGN = (".flex", ".stk", ".vsi", ".oir", ".oib", ".lsm", ".zvi", ".dv", ".dib", ".mrxs", ".ims", ".sld")
 
 
 def read_plate(
@@ -91,6 +94,12 @@ def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquis
     path = folder.path / folder.only
     nothing = not folder.images and not folder.stores and not folder.only and folder.root is None
     if nothing and (pattern or LAYOUTS[LoadData.name].recognise(folder) < _SURE_ENOUGH):
+        foreign = next((path for path in folder.files if path.lower().endswith(_FOREIGN)), None)
+        if foreign is not None:
+            raise LayoutError(
+                f"{path}: {foreign} is a file of the microscope's own kind, which CellVote does not read. Export the "
+                "images as TIFF, or convert them to OME-Zarr (bioformats2raw does)."
+            )
         seen = f"; the first files are {', '.join(folder.files[:3])}" if folder.files else " (it is empty)"
         raise LayoutError(
             f"{path}: no images found{seen}. Tried the layouts {', '.join(LAYOUTS)}. "

@@ -24,6 +24,7 @@ _NAMES: Final = NamedGroups(
     _EXAMPLE,
     ignored=re.compile(r"_(?:overlay|outlines?|mask)\.", re.IGNORECASE),
 )
+_EVOS: Final = re.compile(r"(?P<before>.*_)(?P<kind>T?[RDM])(?P<after>_p\d+_\d+)", re.IGNORECASE)
 
 
 class Cellomics:
@@ -40,6 +41,8 @@ class Cellomics:
         """Index every image; the size of a pixel stands in ``.C01`` files."""
         found, others = _NAMES.table(folder)
         found, problems = _without_overlays(found)
+        found, more = _without_copies(found)
+        problems += more
         own = [path for path in found["path"].head(1) if path.lower().endswith(CELLOMICS_SUFFIX)]
         size: float | None = None
         for path in own:
@@ -47,7 +50,11 @@ class Cellomics:
                 size = c01_pixel_size(folder.path / path)
             except ImageReadError as error:
                 problems.append(str(error))
-        return named_acquisition(folder, self, found, others, lambda dye: f"d{int(dye[1:])}", problems, pixel_size_um=size)
+        return named_acquisition(folder, self, found, others, _channel, problems, pixel_size_um=size)
+
+
+def _channel(dye: str) -> str:
+    return f"d{int(dye[1:])}"
 
 
 def _without_overlays(found: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -60,3 +67,25 @@ def _without_overlays(found: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         return found, []
     example = found.loc[drawn, "path"].iloc[0]
     return found[~drawn], [f"{int(drawn.sum())} overlay(s) were left out, such as {example}."]
+
+
+def _without_copies(found: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out what an EVOS made of the images that are there too: tiled overviews, and raw images as displayed."""
+    plates = set(found["plate"])
+    matches = {plate: _EVOS.fullmatch(plate) for plate in plates}
+    copies = set()
+    for plate, match in matches.items():
+        if match is None:
+            continue
+        before, kind, after = match["before"], match["kind"], match["after"]
+        sources = [kind[1:]] if kind.startswith("T") else ["R"] if kind == "D" else []
+        if any(f"{before}{source}{after}" in plates for source in sources):
+            copies.add(plate)
+    if not copies:
+        return found, []
+    made = found["plate"].isin(copies)
+    told = (
+        f"{int(made.sum())} image(s) that the microscope made of others (tiled, or as displayed) were left out, such "
+        f"as {found.loc[made, 'path'].iloc[0]}."
+    )
+    return found[~made], [told]

@@ -37,15 +37,20 @@ def with_pages(
     doubts
         What a person should be asked.
     """
+    first = planes.drop_duplicates("channel")
+    opened = {
+        number: (path, _pages(source, path, channels[number]))
+        for number, path in zip(first["channel"].tolist(), first["path"], strict=True)
+    }
+    if not any(len(held.planes) > 1 or held.problems for _, held in opened.values()):
+        return planes, (), ()
     parts: list[pd.DataFrame] = []
     problems: list[str] = []
     numbered: list[str] = []
-    for channel in planes["channel"].unique().tolist():
-        of_channel = planes[planes["channel"] == channel]
-        path = of_channel["path"].iloc[0]
-        held = _pages(source, path, channels[channel])
+    for number, (path, held) in opened.items():
+        of_channel = planes[planes["channel"] == number]
         problems += held.problems
-        pages = pd.DataFrame(held.planes[:1] if of_channel["z"].nunique() > 1 else held.planes)
+        pages = pd.DataFrame(held.planes[:1] if _differ(of_channel["z"]) else held.planes)
         if len(held.planes) > len(pages):
             problems.append(
                 f"{path} holds {len(held.planes)} pages, but the names tell the z-planes: only the first page of each "
@@ -55,8 +60,6 @@ def with_pages(
             numbered += held.numbered
         changed = len(pages) > 1 or (len(pages) == 1 and int(pages["sample"].iloc[0]) > 0)
         parts.append(_spread(of_channel, pages) if changed else of_channel)
-    if sum(map(len, parts)) == len(planes) and not any(part["sample"].any() for part in parts):
-        return planes, tuple(problems), ()
     return plane_table(pd.concat(parts, ignore_index=True)), tuple(problems), ask_about_pages(numbered)
 
 
@@ -70,8 +73,12 @@ def _pages(source: Path, path: str, channel: str) -> ChannelPlanes:
         return _NOTHING
 
 
+def _differ(numbers: pd.Series) -> bool:
+    return bool((numbers != numbers.iloc[0]).any())
+
+
 def _spread(files: pd.DataFrame, pages: pd.DataFrame) -> pd.DataFrame:
     """Make a row for each page of each file; z and time are the pages' own where they differ there."""
-    own = [name for name in ("z", "timepoint") if pages[name].nunique() > 1 and files[name].nunique() == 1]
+    own = [name for name in ("z", "timepoint") if _differ(pages[name]) and not _differ(files[name])]
     taken = [*own, "page", "sample"]
     return files.drop(columns=taken).merge(pages[taken], how="cross")

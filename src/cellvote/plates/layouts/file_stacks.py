@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ImageReadError
-from cellvote.plates.acquisition import Doubt
+from cellvote.plates.acquisition import PLANE, Doubt
 from cellvote.plates.file_planes import FilePlane, FilePlanes, file_planes
 from cellvote.plates.pixels import CONTAINER_SUFFIXES, read_plane
 
@@ -129,12 +129,11 @@ def planes_of_channel(source: Path, path: str, held: FilePlanes, name: str) -> C
     if not held.told:
         pages = [plane._replace(channel=0, z=i) for i, plane in enumerate(own, start=1)]
         return ChannelPlanes(pages, [], _numbered_pages(path, held, pages))
-    problems = []
-    if len(_own_channels(held)) > 1:
-        problems = [
-            f"{path}: its name tells the channel {name}, but it holds {', '.join(held.channels)}: only the first of "
-            "them is read."
-        ]
+    told = (
+        f"{path}: its name tells the channel {name}, but it holds {', '.join(held.channels)}: only the first of them "
+        "is read."
+    )
+    problems = [told] if len(_own_channels(held)) > 1 else []
     return ChannelPlanes([plane for plane in own if plane.channel == own[0].channel], problems, [])
 
 
@@ -217,7 +216,26 @@ def _with_scenes(source: Path, files: pd.DataFrame) -> StackedPlanes:
         parts.append(_placed(planes, held, several=len(files) > 1) if "scene" in planes else planes)
     if not parts:
         raise ImageReadError(f"{source}: no image can be read. {problems[0]}")
-    return StackedPlanes(pd.concat(parts, ignore_index=True), tuple(channels), size, tuple(problems))
+    planes = _plates_apart(parts)
+    return StackedPlanes(planes, tuple(channels), size, tuple(problems))
+
+
+def _plates_apart(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put the planes of all files together; files that hold the same wells are plates of their own."""
+    planes = pd.concat(parts, ignore_index=True)
+    if "well" not in planes or "plate" not in planes or not planes["well"].astype(bool).any():
+        return planes
+    if not planes.duplicated([name for name in PLANE if name in planes]).any():
+        return planes
+    named = [part.assign(plate=f"{part['plate'].iloc[0]} {_stem(part['path'].iloc[0])}") for part in parts]
+    of_files = [part.assign(plate=_stem(part["path"].iloc[0])) for part in parts]
+    alone = len({part["plate"].iloc[0] for part in of_files}) == len(parts)
+    return pd.concat(of_files if alone else named, ignore_index=True)
+
+
+def _stem(path: str) -> str:
+    stem = PurePosixPath(path).stem
+    return stem[:-4] if stem.lower().endswith(".ome") else stem
 
 
 def _placed(planes: pd.DataFrame, held: FilePlanes, *, several: bool) -> pd.DataFrame:

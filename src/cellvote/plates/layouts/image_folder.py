@@ -15,7 +15,7 @@ from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.file_stacks import StackedPlanes, stacked_planes
 from cellvote.plates.layouts.name_meanings import Meanings, read_meanings
 from cellvote.plates.layouts.name_wells import LIKELY
-from cellvote.plates.layouts.named_groups import natural, plate_of
+from cellvote.plates.layouts.named_groups import check_unique, natural, plate_of
 from cellvote.plates.wells import PLATE_SHAPES
 
 LABEL_FOLDERS: Final = frozenset(
@@ -62,7 +62,8 @@ class ImageFolder:
         files["well"] = ""
         held, mixed = _looked_into(folder, files)
         planes = plane_table(held.planes)
-        names = field_names(held.planes, classes)
+        check_unique(folder, planes)
+        names = field_names(held.planes, classes) if (planes["well"] == "").any() else None
         labels, problems = _label_images(masks, files)
         return Acquisition(
             folder.path,

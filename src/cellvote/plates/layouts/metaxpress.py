@@ -1,5 +1,6 @@
 """MetaXpress and ImageXpress: ``PLATE_B02_s1_w1.TIF``, raw in dated folders or exported, with or without ``.HTD``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -32,7 +33,8 @@ from cellvote.plates.layouts.plate_names import tell_apart
 _EXAMPLE: Final = "PLATE_B02_s1_w1.TIF"
 _SUFFIX: Final = ".htd"
 _N_FOR_PLACES: Final = 2
-_TWO_WELLS: Final = 0.7
+_UNSURE: Final = 0.7
+_CHANNEL_FOLDER: Final = re.compile(r"(?:w|c|ch|channel)[ _-]?\d{1,2}|[^\W\d]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class MetaXpress:
             return 0.0
         described = any(path.casefold().endswith(_SUFFIX) for path in folder.companions)
         share = sum(1.0 if described and one else one for one in told) / len(told)
-        if not described and wells_before(map(prefix_of, folder.sample())):
-            return share * _TWO_WELLS
+        by_folder = share < 1 and _in_folders_of_channels(folder)
+        if not described and (by_folder or wells_before(map(prefix_of, folder.sample()))):
+            return share * _UNSURE
         return 1.0 if described and share > 0.5 else share
 
     def read(self, folder: Folder) -> Acquisition:
@@ -79,11 +82,24 @@ class MetaXpress:
         if not is_unique:
             check_unique(folder, joined.planes)
         problems = [*problems, *joined.problems, *left_out(names.others)]
-        return replace(joined, problems=tuple(problems), doubts=(*joined.doubts, *_ask_about_wells(names)))
+        return replace(joined, problems=tuple(problems), doubts=(*joined.doubts, *_ask_about(folder, names)))
 
 
-def _ask_about_wells(names: Names) -> tuple[Doubt, ...]:
-    """Ask where names hold two parts that look like wells."""
+def _in_folders_of_channels(folder: Folder) -> bool:
+    """Whether images lie in several folders called by words or numbers of channels: these may be no plates."""
+    names = {path.rpartition("/")[0].rpartition("/")[2] for path in folder.sample()}
+    return len(names) > 1 and all(_CHANNEL_FOLDER.fullmatch(name) for name in names)
+
+
+def _ask_about(folder: Folder, names: Names) -> tuple[Doubt, ...]:
+    """Ask where names hold two parts that look like wells, and where plates are named after folders of channels."""
+    if not names.has_channels and len(names.units) > 1 and _in_folders_of_channels(folder):
+        plates = sorted({unit.plate for unit in names.units})
+        question = (
+            f"The folders {', '.join(plates[:3])}{' …' if len(plates) > 3 else ''} are read as plates. Where they are "
+            "channels or classes, give --layout or --pattern."
+        )
+        return (Doubt("folders", question, tuple(names.table.drop_duplicates("unit")["path"].head(3))),)
     wells = wells_before(unit.prefix for unit in names.units)
     if not wells:
         return ()
@@ -92,7 +108,8 @@ def _ask_about_wells(names: Names) -> tuple[Doubt, ...]:
         "plate's name. Where that is wrong, give --layout well-names or --pattern."
     )
     rows = names.table.drop_duplicates("unit").head(3)
-    return (Doubt("two wells", question, tuple(f"{p} is well {w}" for p, w in zip(rows["path"], rows["well"], strict=True))),)
+    examples = tuple(f"{path} is well {well}" for path, well in zip(rows["path"], rows["well"], strict=True))
+    return (Doubt("two wells", question, examples),)
 
 
 def _find_descriptions(folder: Folder, units: Sequence[Unit]) -> dict[int, Htd]:
@@ -181,7 +198,9 @@ def _acquisition(folder: Folder, described: _Described) -> Acquisition:
     opened = _open_headers(folder, described)
     sizes = [one.header.pixel_size_um for one in opened if one.header.pixel_size_um]
     numbered, names = _named_channels(described, opened)
-    planes, problems, doubts = plane_table(numbered), (), ()
+    planes = plane_table(numbered)
+    problems: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     if described.has_channels and any(one.header.n_planes > 1 for one in opened):
         planes, problems, doubts = with_pages(folder.path, planes, names)
     return Acquisition(

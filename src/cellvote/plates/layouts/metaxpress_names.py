@@ -26,7 +26,9 @@ _THUMBNAIL: Final = re.compile(rf"_thumb(?:{_GUID})?\.tiff?", re.IGNORECASE)
 _FOLDER: Final = re.compile(r"time_?point_?(?P<timepoint>\d+)|z_?step_?(?P<step>\d+)", re.IGNORECASE)
 _ADVICE: Final = "Rename the file, or give a --pattern."
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_SERIES: Final = re.compile(r"(?P<stem>.*?[^_ -])(?:[_ -]?w(?P<channel>\d)|[_ -]z[_ -]?(?P<step>\d{1,3}))", re.IGNORECASE)
+_SERIES: Final = re.compile(
+    r"(?P<stem>.*?[^_ -])(?:[_ -]?w(?P<channel>\d)|[_ -]z[_ -]?(?P<step>\d{1,3}))", re.IGNORECASE
+)
 _WELL_INSIDE: Final = re.compile(r"(?:^|_)([A-P]\d{2})(?=_|$)")
 
 Integers = npt.NDArray[np.int64]
@@ -191,7 +193,7 @@ def _units(
 
 
 def _joined_series(places: list[_Place], below: TextColumn, channels: TextColumn) -> list[_Place]:
-    """Put folders together that hold one plate: one for each channel (``20585w1``, …) or z-plane (``images_z_00``, …)."""
+    """Put folders together that hold one plate: one for each channel (``20585w1``) or z-plane (``images_z_00``)."""
     matches = [_SERIES.fullmatch(place.plate) if place.home.endswith(place.plate) else None for place in places]
     if not any(matches):
         return places

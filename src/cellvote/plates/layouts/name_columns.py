@@ -41,7 +41,9 @@ _WORD: Final = re.compile(
 _CODES: Final = re.compile(r"(?:[A-Za-z]{1,3}\d+){2,}")
 _CODE: Final = re.compile(r"[A-Za-z]{1,3}\d+")
 _GLUE: Final = "\x1f"  # holds the parts of a dye's name together while names are split
-_SEPARATORS: Final = tuple(re.compile(f"[{characters}]+") for characters in ("_", "_-", r"_\- ", r"_\- .()=,;+#@\[\]"))
+_SEPARATORS: Final = tuple(
+    re.compile(f" - |[{characters}]+") for characters in ("_", "_-", r"_\- ", r"_\- .()=,;+#@\[\]")
+)
 
 N_SEPARATORS: Final = len(_SEPARATORS)
 

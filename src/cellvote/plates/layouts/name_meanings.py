@@ -4,7 +4,7 @@ Whatever stays open is decided in the likeliest way and asked about: a doubtful 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,9 @@ _CODE: Final = re.compile(r"([A-Za-z]+?)(\d{1,7})")
 _LEAST_SHARE: Final = 0.9
 _LEAST_DYES: Final = 1 / 3
 _SAMPLE: Final = 500
+_TIME: Final = re.compile(
+    r"(?:\d{4}y\d{1,2}m\d{1,2}d)?(?:\d{1,3}d)?\d{1,2}h\d{1,2}m(?:\d{1,2}s)?|\d{4}y\d{1,2}m\d{1,2}d"
+)
 _PLATE: Final = re.compile(r"plate|.*[a-z].*\d{3}|\d{5}|.*\d{4}.*_", re.IGNORECASE)
 _PLATES: Final = re.compile(r"plate|.*[a-z].*\d|\d{5}", re.IGNORECASE)
 
@@ -124,6 +127,7 @@ def _assign(meanings: Meanings, columns: list[Column], found: list[WellReading])
         for place in range(well.places[0], well.places[1] + 1) if len(well.places) > 1 else well.places:
             _take(meanings, left, place)
     _take_hinted(meanings, left, columns, found[0].places[0] if found else 0)
+    _take_times(meanings, left)
     _take_dyes(meanings, left)
     _name_plates(meanings, left, found)
     _drop_redundant(meanings, left)
@@ -157,6 +161,8 @@ def _take_hinted(meanings: Meanings, left: dict[int, Column], columns: list[Colu
         if hint == "sequence" or (hint == "plate" and column.in_folder):  # plates are named after the whole folder
             del left[i]
         elif hint and hint not in told and hint not in {"well", "row", "column"}:
+            if hint == "channel" and _dyes_instead(column, left):
+                continue
             if hint in {"channel", "plate"}:
                 told[hint] = _written(column, said)
             elif numbers is not None:
@@ -164,6 +170,12 @@ def _take_hinted(meanings: Meanings, left: dict[int, Column], columns: list[Colu
             else:
                 continue
             _take(meanings, left, i)
+
+
+def _dyes_instead(column: Column, left: Mapping[int, Column]) -> bool:
+    """Whether names tell channels by dyes, and what looks like a channel's number (``D3``) differs otherwise."""
+    dyes = [one for one in left.values() if one.varies and all(map(looks_like_dye, one.values))]
+    return any(not (dye.follows_from(column) and column.follows_from(dye)) for dye in dyes)
 
 
 def _hint_of(column: Column, word: str) -> tuple[str, list[str] | None, list[str]]:
@@ -181,6 +193,24 @@ def _hint_of(column: Column, word: str) -> tuple[str, list[str] | None, list[str
 
 def _written(column: Column, texts: list[str]) -> Column:
     return Column(tuple(texts), column.codes, column.token, column.in_folder)
+
+
+def _take_times(meanings: Meanings, left: dict[int, Column]) -> None:
+    """Number timepoints that are written out, as ``00d02h30m`` or ``2019y12m27d_13h00m``."""
+    told = meanings.told
+    places = [i for i, column in left.items() if all(map(_TIME.fullmatch, column.values))]
+    times = [left[i] for i in places]
+    if "well" not in told or "timepoint" in told or not any(column.varies for column in times):
+        return
+    codes, keys = pd.MultiIndex.from_arrays([column.texts for column in times]).factorize()
+    written = [tuple(int(number) for text in key for number in re.findall(r"\d+", text)) for key in keys]
+    order = {time: n for n, time in enumerate(sorted(set(written)), start=1)}
+    column = Column(tuple(str(order[time]) for time in written), codes, times[0].token, 0)
+    if column.follows_from(*(told[name] for name in ("plate", "well") if name in told)):
+        return  # when each well was imaged
+    told["timepoint"] = column
+    for place in places:
+        _take(meanings, left, place)
 
 
 def _take_dyes(meanings: Meanings, left: dict[int, Column]) -> None:

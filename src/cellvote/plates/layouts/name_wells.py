@@ -107,7 +107,10 @@ def _in_two(i: int, columns: Sequence[Column]) -> Iterator[WellReading]:
     for row, column, places in ((first, second, (i, i + 1)), (second, first, (i + 1, i))):
         rows, numbers = _letters(row), _numbers(column)
         if rows and numbers and (row.varies or column.varies):
-            yield from _pair(places, row, column, (rows, numbers), CLEAR if row.varies else POSSIBLE)
+            sureness = CLEAR if row.varies and column.varies else POSSIBLE
+            if column is first and not column.varies:  # the number before the rows may be of something else
+                sureness = DOUBTFUL
+            yield from _pair(places, row, column, (rows, numbers), sureness)
 
 
 def _pair(

@@ -19,6 +19,7 @@ from cellvote.plates.zarr_images import ZarrImage, read_image
 from cellvote.plates.zarr_metadata import read_attributes
 
 _N_TRIED: Final = 5
+_CODE_LENGTH: Final = 6
 _N_THREADS: Final = 8
 _MAX_SERIES: Final = 10_000
 _SUFFIX: Final = re.compile(r"(?:\.ome)?\.zarr$|\.ngff$", re.IGNORECASE)
@@ -203,9 +204,12 @@ def _field_numbers(images: dict[str, list[str]]) -> dict[str, list[tuple[str, in
     distinct = numbers and all(len({int(name) for name in of_well}) == len(of_well) for of_well in names.values())
     if not distinct:
         return {well: [(path, i) for i, path in enumerate(paths, start=1)] for well, paths in images.items()}
-    first = 1 if min(int(name) for name in flat) == 0 else 0
+    known = sorted({int(name) for name in flat})
+    from_zero = known[0] == 0
+    coded = min(map(len, flat)) >= _CODE_LENGTH  # iohub writes column and row of the field, three digits each
+    places = {number: i if coded else number + from_zero for i, number in enumerate(known, start=1)}
     return {
-        well: [(path, int(name) + first) for path, name in zip(paths, names[well], strict=True)]
+        well: [(path, places[int(name)]) for path, name in zip(paths, names[well], strict=True)]
         for well, paths in images.items()
     }
 

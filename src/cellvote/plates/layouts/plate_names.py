@@ -34,7 +34,7 @@ def tell_apart(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def folders_apart(files: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Doubt, ...]]:
-    """Give plates that are called alike in several folders names of their own, where they hold the same planes, and ask.
+    """Give plates of one name in several folders names of their own, where they hold the same planes, and ask.
 
     Parameters
     ----------
@@ -46,8 +46,9 @@ def folders_apart(files: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Doubt, ...]]
     if not twice.any():
         return files, ()
     homes = files["path"].str.rpartition("/")[0]
+    clashing = files[twice].assign(home=homes).groupby(keys, sort=False)["home"].transform("nunique") > 1
     doubts = []
-    for plate in files.loc[twice, "plate"].unique().tolist():
+    for plate in files.loc[clashing[clashing].index, "plate"].unique().tolist():
         of_plate = files["plate"] == plate
         told = tell_apart(dict.fromkeys(homes[of_plate].unique(), plate))
         if len(told) < 2:

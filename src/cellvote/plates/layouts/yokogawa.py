@@ -115,7 +115,13 @@ def _read_numbered(folder: Folder) -> Acquisition:
         f"The names number the wells; they are read as those of a plate of {n_wells} wells, row by row. If the plate "
         "is another one, put its .wpi or .wpp file beside the images."
     )
-    return replace(acquisition, doubts=(*acquisition.doubts, Doubt("well numbers", question, examples),))
+    return replace(
+        acquisition,
+        doubts=(
+            *acquisition.doubts,
+            Doubt("well numbers", question, examples),
+        ),
+    )
 
 
 def _beside(folder: Folder, found: pd.DataFrame) -> Beside:
@@ -125,12 +131,12 @@ def _beside(folder: Folder, found: pd.DataFrame) -> Beside:
 def _from_names(folder: Folder, found: pd.DataFrame, others: list[str], beside: Beside) -> Acquisition:
     named = beside.channel_names
     found = found.assign(channel=found["channel"].map({text: int(text) for text in found["channel"].unique()}))
+    found, same = folders_apart(found)
     if found.duplicated([name for name in PLANE if name in found]).any():
         taken = (
             found["path"].str.extract(r"L(\d+)A(\d+)Z\d+C\d+\.\w+$", flags=re.IGNORECASE).fillna("1").astype("int64")
         )
         found, named = actions_apart(found.assign(timeline=taken[0], action=taken[1]), named)
-    found, same = folders_apart(found)
     numbers = sorted(found["channel"].unique().tolist())
     planes = plane_table(found.assign(channel=found["channel"].map({n: i for i, n in enumerate(numbers)})))
     check_unique(folder, planes)

@@ -36,8 +36,7 @@ COMPOUND_NAMES: Final = (
     *("sgrna", "sirnaid", "orf", "compoundid", "drugid", "treatmentid", "broadsample", "jcp2022", "perturbationid"),
     *("fluidname", "fluid", "samplename", "substanz", "wirkstoff", "verbindung"),
 )
-GENE_NAMES: Final = ("sirna", "gene", "genename", "genesymbol", "sgrna", "sirnaid", "orf")
-"""Those of `COMPOUND_NAMES` that name a gene: such a treatment may come on top of a compound."""
+_GENE_NAMES: Final = ("sirna", "gene", "genename", "genesymbol", "sgrna", "sirnaid", "orf")
 
 UNIT_NAMES: Final = tuple(f"{of}{unit}" for of in ("", "concentration", "dose", "conc") for unit in ("unit", "units"))
 _DOSE_PARTS: Final = ("dose", "conc", "konz", "dosis")
@@ -134,16 +133,36 @@ def compound_columns(plate_map: pd.DataFrame) -> list[str]:
     return [*named, *(c for c in columns if c not in named and _unnumbered(c) in COMPOUND_NAMES)]
 
 
-def combined_columns(plate_map: pd.DataFrame) -> list[str]:
-    """Name the columns of compounds that were given together: ``compound_1`` and ``compound_2``, ``Drug A`` and ``B``.
-
-    Empty where there are not two of one name.
-    """
+def numbered_columns(plate_map: pd.DataFrame) -> list[str]:
+    """Name the columns of compounds that were given together: ``compound_1`` and ``compound_2``, ``Drug A`` …."""
     families: dict[str, list[str]] = {}
     for column in content_columns(plate_map):
         families.setdefault(_unnumbered(column), []).append(column)
     named = [families[name] for name in COMPOUND_NAMES if len(families.get(name, [])) > 1]
     return next((sorted(f, key=numbering) for f in named if len({numbering(c) for c in f}) == len(f)), [])
+
+
+def combined_columns(plate_map: pd.DataFrame) -> list[str]:
+    """Name the columns of what was given together: numbered compounds, or a drug and an siRNA.
+
+    A gene is given on top of a drug where one drug comes with several; else it is a fact of the drug, such as its
+    target. Empty where a well has one treatment.
+    """
+    numbered = numbered_columns(plate_map)
+    if numbered:
+        return numbered
+    there = [c for c in compound_columns(plate_map) if (plate_map[c] != "").any()]
+    drug = next((c for c in there if not is_gene_name(c)), None)
+    gene = next((c for c in there if is_gene_name(c)), None)
+    if drug is None or gene is None:
+        return []
+    pairs = plate_map.loc[(plate_map[drug] != "") & (plate_map[gene] != ""), [drug, gene]].drop_duplicates()
+    return [drug, gene] if pairs[drug].duplicated().any() else []
+
+
+def is_gene_name(name: str) -> bool:
+    """Whether a column of treatments is called after genes."""
+    return plain(name) in _GENE_NAMES
 
 
 def numbering(name: str) -> str:

@@ -16,6 +16,7 @@ from cellvote.plates.plate_maps.columns import (
     content_columns,
     find_named,
     is_dose_name,
+    numbered_columns,
 )
 
 _UM_PER: Final = {
@@ -211,10 +212,12 @@ def unread_concentrations(plate_map: pd.DataFrame) -> list[str]:
     """
     sentences = []
     in_um = _molar_column(plate_map)
+    if in_um is not None and len(numbered_columns(plate_map)) > 1:
+        sentences.append(f"Wells hold several compounds; {CONCENTRATION_UM} is that of the column {in_um!r}.")
     for column in _dose_columns(plate_map):
-        found = amounts(plate_map, column)
-        if not any(one is not None and one.number for one in found):
+        if not any(re.match(r"[-+]?[.,]?\d", entry) for entry in plate_map[column].astype("str")):
             continue
+        found = amounts(plate_map, column)
         unread = [
             entry
             for entry, one in zip(plate_map[column].astype("str"), found, strict=True)

@@ -9,12 +9,11 @@ import pandas as pd
 
 from cellvote.plates.plate_maps.columns import (
     CONTROL_TYPE,
-    GENE_NAMES,
-    combined_columns,
     compound_columns,
     content_columns,
     find_named,
-    plain,
+    is_gene_name,
+    numbered_columns,
     words,
 )
 
@@ -113,6 +112,20 @@ def with_control_type(plate_map: pd.DataFrame) -> pd.DataFrame:
     return plate_map.rename(columns={own: CONTROL_SOURCE}).assign(**{CONTROL_TYPE: found})
 
 
+def untold_controls(plate_map: pd.DataFrame) -> list[str]:
+    """Say which column is called after controls, where none of its entries says whether a well is one."""
+    if CONTROL_TYPE in plate_map:
+        return []
+    columns = content_columns(plate_map)
+    for column in (c for c in columns if {"control", "controls", "ctrl"} & set(words(c))):
+        entries = [entry for entry in map(str, pd.unique(plate_map[column])) if entry.casefold() not in _NO_ENTRY]
+        if entries and not any(_meanings(column, plate_map[column]).values()):
+            listed = ", ".join(entries[:3])
+            said = f"The column {column!r} ({listed}) does not say which wells are negative and positive controls"
+            return [f"{said}: write these words into a column control_type."]
+    return []
+
+
 def _by_role(plate_map: pd.DataFrame) -> list[Told | None]:
     columns = content_columns(plate_map)
     named = [c for c in columns if c == CONTROL_SOURCE]
@@ -185,11 +198,10 @@ def _by_name(entry: str) -> str:
 
 def _by_content(plate_map: pd.DataFrame) -> list[Told | None]:
     """Tell controls by what is in the wells: DMSO beside a second compound, or beside a knocked-down gene, is none."""
-    columns = compound_columns(plate_map)
-    together = combined_columns(plate_map)
-    genes = [c for c in columns if plain(c) in GENE_NAMES and c not in together]
-    others = [c for c in columns if c not in genes and c not in together]
-    groups = [[c] for c in together] + [group for group in (others, genes) if group]
+    numbered = numbered_columns(plate_map)
+    columns = [c for c in compound_columns(plate_map) if c not in numbered]
+    genes = [c for c in columns if is_gene_name(c)]
+    groups = [[c] for c in numbered] + [group for group in ([c for c in columns if c not in genes], genes) if group]
     found = [_by_names(plate_map, group) for group in groups]
     return [_agreed(told) for told in zip(*found, strict=True)] if found else [None] * len(plate_map)
 

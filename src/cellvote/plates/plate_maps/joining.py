@@ -12,7 +12,7 @@ from cellvote.errors import PlateMapError
 from cellvote.plates.acquisition import Acquisition, place_columns
 from cellvote.plates.plate_maps.columns import content_columns
 from cellvote.plates.plate_maps.concentrations import unread_concentrations, with_concentration
-from cellvote.plates.plate_maps.controls import with_control_type
+from cellvote.plates.plate_maps.controls import untold_controls, with_control_type
 from cellvote.plates.plate_maps.keys import join_on_key
 from cellvote.plates.plate_maps.matching import check_plate_map, match_plates, mismatch_sentences
 from cellvote.plates.plate_maps.reading import MapTable, table_of_frame
@@ -77,6 +77,7 @@ def join_plate_map(
     flags = [pair in in_images for pair in table[_KEYS].itertuples(index=False, name=None)]
     problems += unread_concentrations(table)
     table = with_control_type(with_concentration(table))
+    problems += untold_controls(table)
     table.insert(2, "imaged", flags)
     return table, tuple(dict.fromkeys([*problems, *no_partners]))
 

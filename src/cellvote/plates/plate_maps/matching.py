@@ -49,19 +49,20 @@ def _same_letters(name: str, plate: str) -> bool:
 
 
 def _same_numbers(name: str, plate: str) -> bool:
-    """Whether names differ in leading zeros only, which a spreadsheet takes away: ``1234`` is ``001234``."""
-    return any(c.isdigit() for c in name) and _parts(name) == _parts(plate)
+    """Whether names are the same but for leading zeros, which a spreadsheet takes away, and the word plate."""
+    (ours, *our_rest), (theirs, *their_rest) = _parts(name), _parts(plate)
+    return bool(our_rest) and our_rest == their_rest and ours.removeprefix("plate") == theirs.removeprefix("plate")
 
 
 def _is_of_the_same_series(name: str, plate: str) -> bool:
     """Whether two names differ in their numbers only, as the barcodes of two plates do."""
     ours, theirs = _parts(name), _parts(plate)
-    return ours != theirs and len(ours) == len(theirs) and ours[::2] == theirs[::2]
+    return not _same_numbers(name, plate) and len(ours) == len(theirs) and ours[::2] == theirs[::2]
 
 
 def _parts(name: str) -> list[str]:
-    """Split a name into text and numbers by turns, numbers without leading zeros."""
-    return [part.lstrip("0") if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name.casefold()))]
+    """Split a name into text and numbers by turns: numbers without leading zeros."""
+    return [part.lstrip("0") if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", _letters(name)))]
 
 
 def _letters(name: str) -> str:

@@ -23,7 +23,7 @@ from cellvote.plates.plate_maps.columns import (
     plain,
     words,
 )
-from cellvote.plates.plate_maps.concentrations import read_amount
+from cellvote.plates.plate_maps.concentrations import molar_unit, read_amount
 from cellvote.plates.plate_maps.text_files import Row
 from cellvote.plates.wells import parse_column, parse_row, parse_well, well_name
 
@@ -96,7 +96,7 @@ def table_of_rows(path: Path, rows: Sequence[Row]) -> Sheet:
     PlateMapError
         Where a row has more entries than the header, two columns have one name, or the header stands twice.
     """
-    header, *body = _with_one_header([row for row in rows if not row.is_empty()])
+    header, *body = _with_one_header([rows[0], *(row for row in rows[1:] if not row.is_empty())])
     width = len(header.cells)
     while width and not header.cell(width - 1) and not any(row.cell(width - 1) for row in body):
         width -= 1
@@ -131,6 +131,10 @@ def _with_one_header(rows: Sequence[Row]) -> list[Row]:
         return list(rows)
     below = rest[0]
     width = max(len(top.cells), len(below.cells))
+    if (units := [i for i, cell in enumerate(below.cells) if cell]) and all(
+        molar_unit(below.cell(i)) and is_dose_name(top.cell(i)) for i in units
+    ):
+        return [Row(top.line, [f"{top.cell(i)} {below.cell(i)}".strip() for i in range(width)]), *rest[1:]]
     opened = [i for i in range(width) if below.cell(i) and not top.cell(i)]
     if not opened or any(read_amount(cell) for cell in below.cells if cell):
         return list(rows)
@@ -187,8 +191,8 @@ def _without_well(path: Path | str, table: pd.DataFrame, lines: Sequence[int]) -
     if not wrong:
         return ()
     listed = ", ".join(map(str, wrong[:6])) + (" …" if len(wrong) > 6 else "")
-    rows = "1 row names" if len(wrong) == 1 else f"{len(wrong):,} rows name"
-    return (f"{PurePath(path).name}: {rows} no well and is left out (line {listed}).",)
+    rows = "1 row names no well and is" if len(wrong) == 1 else f"{len(wrong):,} rows name no well and are"
+    return (f"{PurePath(path).name}: {rows} left out (line {listed}).",)
 
 
 def with_plate(table: pd.DataFrame, plates: Collection[str] = ()) -> pd.DataFrame:
@@ -213,7 +217,7 @@ def _may_name_plate(column: str) -> bool:
 def _wells(path: Path | str, sheet: Sheet) -> tuple[list[str] | None, list[str]]:
     """Read the wells, and say from which columns."""
     table = sheet.table
-    named = find_named(table.columns, WELL_NAMES)
+    named = [c for c in find_named(table.columns, WELL_NAMES) if not _counts_wells(c, table[c])]
     others = [c for c in table.columns if c not in named]
     likely = [c for c in others if set(words(c)) & {"well", "wells", "position", "pos", "coordinate"}]
     rows, columns = find_named(table.columns, ROW_NAMES), find_named(table.columns, COLUMN_NAMES)
@@ -226,6 +230,11 @@ def _wells(path: Path | str, sheet: Sheet) -> tuple[list[str] | None, list[str]]
     if not named:
         return None, []
     return _strictly_parsed(path, sheet, named[0]), [named[0]]
+
+
+def _counts_wells(column: str, entries: pd.Series) -> bool:
+    """Whether a column ``wells`` says how many there are, and not which."""
+    return plain(column) == "wells" and bool(entries.str.fullmatch(r"\d*").all())
 
 
 @lru_cache(maxsize=8192)
@@ -251,6 +260,11 @@ def _strictly_parsed(path: Path | str, sheet: Sheet, column: str) -> list[str]:
     wells: list[str] = []
     for entry, line in zip(sheet.table[column], sheet.lines, strict=True):
         well = _well(entry)
+        if well is None and entry.isdecimal():
+            raise PlateMapError(
+                f"{path}, line {line}: {entry!r} is no well: whether wells are numbered along rows or columns cannot "
+                "be told. Write A01, or give a row and a column."
+            )
         if well is None:
             raise PlateMapError(
                 f"{path}, line {line}: {entry!r} is not a well (write A01, a1, r01c01 or 1/1; rows A–AF, columns 1–48)."
@@ -265,7 +279,7 @@ def _wells_of_rows(path: Path | str, sheet: Sheet, row: str, column: str) -> lis
     for r, c, line in zip(sheet.table[row], sheet.table[column], sheet.lines, strict=True):
         if (r, c) not in known:
             try:
-                known[r, c] = well_name(parse_row(r), parse_column(_whole(c))) if r else ""
+                known[r, c] = well_name(parse_row(_whole(r)), parse_column(_whole(c))) if r else ""
             except ValueError as error:
                 raise PlateMapError(f"{path}, line {line}: {error}.") from error
         wells.append(known[r, c])

@@ -15,6 +15,7 @@ from cellvote.plates.plate_maps.columns import (
     dose_column,
     find_named,
     is_dose_name,
+    is_gene_name,
     numbering,
 )
 from cellvote.plates.plate_maps.concentrations import read_amount
@@ -55,7 +56,7 @@ def _together(plate_map: pd.DataFrame, compounds: list[str]) -> pd.Series:
     doses = {numbering(c): c for c in reversed(content_columns(plate_map)) if is_dose_name(c) and c != CONCENTRATION_UM}
     parts = []
     for compound in compounds:
-        dose = doses.get(numbering(compound))
+        dose = None if is_gene_name(compound) and not numbering(compound) else doses.get(numbering(compound))
         names = plate_map[compound].astype("str")
         amounts = _amounts(plate_map, dose) if dose else pd.Series("", index=plate_map.index, dtype="str")
         parts.append((names, (names + " " + amounts).str.strip()))
@@ -74,10 +75,17 @@ def _amounts(plate_map: pd.DataFrame, dose: str) -> pd.Series:
         dose = CONCENTRATION_UM
     amount = _in_one_spelling(plate_map[dose].astype("str"))
     if dose == CONCENTRATION_UM:
-        return (amount + " µM").where(amount != "", "").astype("str")
+        as_written = _in_one_spelling(_written_doses(plate_map))  # 1,000 nM, which may be one or a thousand
+        return (amount + " µM").where(amount != "", as_written).astype("str")
     if not units:
         return amount
     return (amount + " " + plate_map[units[0]].astype("str")).str.strip().where(amount != "", "").astype("str")
+
+
+def _written_doses(plate_map: pd.DataFrame) -> pd.Series:
+    """What the map itself says of doses, where concentrations in µM were read from another column."""
+    columns = [c for c in content_columns(plate_map) if is_dose_name(c) and c != CONCENTRATION_UM]
+    return plate_map[columns[0]].astype("str") if columns else pd.Series("", index=plate_map.index, dtype="str")
 
 
 def _in_one_spelling(entries: pd.Series) -> pd.Series:

@@ -28,7 +28,8 @@ _DAMAGED: Final = (
 
 
 _NO_RESULT: Final = re.compile(
-    rb'<c r="([A-Z]{1,3}[0-9]{1,7})"(?![^>]*\st=)[^>]*>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>'
+    rb'<c r="([A-Z]{1,3}[0-9]{1,7})"(?![^>]*\st=)[^>]*>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*'
+    rb"(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
 """A cell with a formula that nobody has computed; a text that a formula gave, even an empty one, has a type."""
 

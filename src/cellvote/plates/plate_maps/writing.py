@@ -5,17 +5,18 @@ import io
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
 from cellvote.errors import PlateMapError
+from cellvote.plates.acquisition import WELL, place_columns
 from cellvote.plates.plate_maps.columns import CONCENTRATION_UM
 from cellvote.plates.plate_maps.concentrations import concentration_um
 from cellvote.plates.plate_maps.text_files import clean
 
-_KEYS: Final = ["plate", "well"]
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -31,7 +32,8 @@ def save_plate_map(table: pd.DataFrame, path: str | Path) -> None:
     """
     path = Path(path)
     table = clean_entries(table.drop(columns="imaged", errors="ignore"))
-    columns = [*(c for c in _KEYS if c in table), *(c for c in table if c not in _KEYS)]
+    keys = place_columns(table)
+    columns = [*(c for c in keys if c in table), *(c for c in table if c not in keys)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -100,23 +102,34 @@ def checked_plate_map(table: pd.DataFrame, of: pd.DataFrame) -> pd.DataFrame:
     PlateMapError
         Where a well is missing, new, or there twice, or an entry cannot be saved.
     """
-    lacking = next((c for c in _KEYS if c not in table), None)
+    keys = place_columns(of)
+    lacking = next((c for c in keys if c not in table), None)
     if lacking is not None:
-        raise PlateMapError(f"the edited plate map has no column {lacking!r}. Keep plate and well as they are.")
+        raise PlateMapError(f"the edited plate map has no column {lacking!r}. Keep {' and '.join(keys)} as they are.")
     if len(set(map(str, table.columns))) < len(table.columns):
         raise PlateMapError("the edited plate map has two columns of one name. Rename one of them.")
+    if "field" in table and "field" not in keys:
+        raise PlateMapError("a plate map with a row for each well has no column 'field'. Give it another name.")
     content = clean_entries(table.drop(columns="imaged", errors="ignore"))
-    twice = content.duplicated(_KEYS)
+    places = of[keys].astype("str")
+    twice = content.duplicated(keys)
     if twice.any():
-        first = content[twice].iloc[0]
-        raise PlateMapError(f"the edited plate map has {first['plate']}/{first['well']} twice. Keep one row.")
-    old, new = (set(t[_KEYS].itertuples(index=False, name=None)) for t in (of, content))
+        raise PlateMapError(f"the edited plate map has {_place(content[keys][twice].iloc[0])} twice. Keep one row.")
+    old, new = (set(t[keys].itertuples(index=False, name=None)) for t in (places, content))
     if old != new:
-        plate, well = min(old ^ new)
-        what = "lacks" if (plate, well) in old else "has the new well"
-        raise PlateMapError(f"the edited plate map {what} {plate}/{well}. Wells are not added or removed by editing.")
-    merged = of[[*_KEYS, "imaged"]].merge(content, on=_KEYS, how="left")
-    return _with_current_concentrations(merged.astype(dict.fromkeys(content, "str")), of)
+        place = min(old ^ new)
+        what = "lacks" if place in old else f"has the new {'field' if 'field' in keys else 'well'}"
+        raise PlateMapError(f"the edited plate map {what} {_place(place)}. Wells are not added or removed by editing.")
+    merged = places.assign(imaged=of["imaged"]).merge(content, on=keys, how="left")
+    merged = merged.astype({**dict.fromkeys(content, "str"), **{key: of[key].dtype for key in keys}})
+    return _with_current_concentrations(
+        merged[[*WELL, "imaged", *(c for c in merged if c not in (*WELL, "imaged"))]], of
+    )
+
+
+def _place(names: Iterable[str]) -> str:
+    plate, well, *field = names
+    return "/".join(part for part in (plate, well) if part) + "".join(f" field {number}" for number in field)
 
 
 def _with_current_concentrations(edited: pd.DataFrame, of: pd.DataFrame) -> pd.DataFrame:
