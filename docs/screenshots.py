@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import napari
+import numpy as np
 from napari.components import ViewerModel
 from PIL import Image
 from qtpy.QtCore import Qt
@@ -66,10 +67,24 @@ def keep(picture: QPixmap, path: Path) -> Path:
     with Image.open(path) as opened:
         full = opened.convert("RGB")
     for n in N_COLOURS:
-        full.quantize(n, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+        full.quantize(palette=palette_of(full, n), dither=Image.Dither.NONE).save(path, optimize=True)
         if path.stat().st_size < MOST_BYTES:
             return path
     raise SystemExit(f"{path} is larger than {MOST_BYTES:,} bytes.")
+
+
+def palette_of(picture: Image.Image, n: int) -> Image.Image:
+    """Choose colours: half of them the commonest as they are (the window), the others for all the rest (the images)."""
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    colours = colours[np.argsort(-counts, kind="stable")]
+    values = colours[: n // 2].ravel().tolist()
+    if len(colours) > n // 2:
+        each_once = Image.fromarray(colours[n // 2 :][None])
+        values += (each_once.quantize(n - n // 2).getpalette() or [])[: 3 * (n - n // 2)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(values)
+    return palette
 
 
 def grabbed(viewer: ViewerModel, session: Session) -> QPixmap:

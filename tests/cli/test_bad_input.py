@@ -1,12 +1,17 @@
 """Bad input: one line that says what is wrong and what to do, the code 2, and nothing written."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import distributed
+import pandas as pd
 import pytest
 from tests.cli.conftest import Call
 from tests.tiny_plates import contents, operetta_names, write_images
@@ -75,6 +80,92 @@ def test_a_plate_map_that_does_not_fit(call: Call, tmp_path: Path, images: Path,
     arguments = ("create", tmp_path / "s", images, "--plate-map", tmp_path / "map.csv")
     refused(call, tmp_path, *arguments)
     refused(call, tmp_path, *arguments, "--dry-run")
+
+
+def _zip_bomb(path: Path) -> None:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part,
+    ):
+        for _ in range(600):
+            part.write(bytes(2**20))
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (Path.mkdir, "Is a directory"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 8), "is no text"),
+        (os.mkfifo, "is no file"),
+        (lambda path: path.symlink_to(path), "cannot be opened"),
+        (_zip_bomb, "unpacks to 600 MiB"),
+        (lambda path: (path.touch(), os.truncate(path, 2**30)), "larger than 64 MiB"),
+        (lambda path: None, "No such file"),
+    ],
+    ids=["folder", "binary", "pipe", "link to itself", "zip bomb", "1 GiB", "nothing"],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and links of POSIX")
+def test_what_is_no_plate_map_at_all(
+    call: Call, tmp_path: Path, images: Path, make: Callable[[Path], Any], word: str
+) -> None:
+    path = tmp_path / "map.xlsx"
+    make(path)
+    for more in ([], ["--dry-run"]):
+        said = call("create", tmp_path / "s", images, "--plate-map", path, *more)
+        assert said.code == 2
+        assert word in said.error
+        assert not (tmp_path / "s.cellvote").exists()
+
+
+def test_a_dry_run_refuses_what_the_run_would(call: Call, tmp_path: Path, images: Path) -> None:
+    error = refused(call, tmp_path, "create", tmp_path / "s", images, "--combine", "body=max(ch1,ch7)", "--dry-run")
+    assert "ch1, ch2" in error
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    call: Call, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    assert "No space left on device" in refused(call, tmp_path, "create", tmp_path / "s", images)
+
+
+def test_a_folder_that_vanishes_while_it_is_read(
+    call: Call, tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(folder: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cellvote.plates.layouts.base.os.scandir", gone)
+        said = call("create", tmp_path / "s", images)
+    assert said.code == 2
+    assert "cannot be listed" in said.error
+    assert not (tmp_path / "s.cellvote").exists()
+
+
+@pytest.mark.parametrize("place", ["file/s", "file"])
+def test_a_study_that_has_no_place(call: Call, tmp_path: Path, images: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    if place == "file":
+        (tmp_path / "file.cellvote").touch()
+    refused(call, tmp_path, "create", tmp_path / place, images)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "🧫 plate", "say 'x' \"y\"", "\u202eLTR", "[red]markup", "[nope] x"])
+def test_any_name_is_one_json_value_and_opens_again(call: Call, tmp_path: Path, name: str) -> None:
+    images = write_images(tmp_path / name, ["A01_DAPI.tif", "A02_DAPI.tif"])
+    found = call("inspect", images, "--json").json
+    assert set(found) == {"layout", "plates", "wells", "fields", "channels", "planes", "pixel_size_um", "problems"}
+    assert found["plates"] == [name]
+    said = call("create", tmp_path / f"{name} s", images, "--yes")
+    assert said.code == 0
+    assert f"{tmp_path / name} s.cellvote: 1 plate(s), 2 wells, 2 fields, channels DAPI" in said.out
+    assert Study.open(tmp_path / f"{name} s").plates == [name]
+    error = refused(call, tmp_path, "inspect", tmp_path / f"{name} gone")
+    assert "there is no such folder" in error
 
 
 def test_a_study_that_is_there_already(call: Call, tmp_path: Path, images: Path) -> None:

@@ -49,3 +49,10 @@ def test_an_outline_goes_round_neighbours_once() -> None:
     assert len(geometry.outline(frozenset({"A01"}))) == 4
     assert len(geometry.outline(frozenset({"A01", "A02", "B01", "B02"}))) == 8
     assert len(geometry.outline(frozenset({"A01", "B02"}))) == 8
+
+
+def test_few_wells_are_no_larger_than_they_need_be() -> None:
+    geometry = PlateGeometry.fit((2, 3), (900, 900), (20, 16))
+    assert geometry.rect("A01")[2] < 60
+    left, right = geometry.rect("A01")[0] - 20, 900 - sum(geometry.rect("A03")[::2])
+    assert abs(left - right) < 8, "they stand in the middle"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QTextDocument
 from qtpy.QtWidgets import QApplication, QInputDialog
 from tests.gui.conftest import write_predictions
 
@@ -115,7 +116,10 @@ def test_an_entry_can_be_typed_in_the_table(qtbot, editor: PlateMapEditor) -> No
 
 
 def test_controls_are_marked_and_recognised_with_their_reason(qtbot, editor: PlateMapEditor) -> None:
-    assert "drug is 'DMSO'" in editor.panels.control_words.text().replace("&#x27;", "'")
+    words = QTextDocument()
+    words.setHtml(editor.panels.control_words.text())
+    assert editor.panels.control_words.textFormat() == Qt.TextFormat.RichText
+    assert "drug is 'DMSO'" in words.toPlainText()
     click(qtbot, editor, "B02")
     qtbot.mouseClick(editor.panels.control_buttons["positive"], LEFT)
     assert entries(editor, "control_type")["B02"] == "positive"
@@ -124,6 +128,19 @@ def test_controls_are_marked_and_recognised_with_their_reason(qtbot, editor: Pla
     qtbot.mouseClick(editor.panels.control_buttons[""], LEFT)
     assert entries(editor, "control_type")["A01"] == ""
     assert editor.panels.entries.data(cell(editor, "B01", "drug"), Qt.ItemDataRole.ToolTipRole)
+
+
+def test_recognised_controls_leave_others_as_they_are(qtbot, editor: PlateMapEditor) -> None:
+    click(qtbot, editor, "B02")
+    qtbot.mouseClick(editor.panels.control_buttons["positive"], LEFT)
+    click(qtbot, editor, "A01")
+    qtbot.mouseClick(editor.panels.control_buttons[""], LEFT)
+    assert editor.panels.recognised_button.isVisible()
+    qtbot.mouseClick(editor.panels.recognised_button, LEFT)
+    taken = entries(editor, "control_type")
+    assert taken["A01"] == taken["B01"] == "negative"
+    assert taken["B02"] == "positive", "nothing was recognised there"
+    assert not editor.panels.recognised_button.isVisible()
 
 
 def test_columns_are_added_renamed_and_removed(qtbot, editor: PlateMapEditor, monkeypatch) -> None:

@@ -94,6 +94,12 @@ def test_plates_are_named_after_their_folders_unless_the_pattern_says_otherwise(
     assert both.counts["plates"] == 2
 
 
+def test_folders_that_the_pattern_reads_are_no_plates() -> None:
+    names = [f"P{p}/ZStep_{z}/A01.tif" for p in (1, 2) for z in (1, 2)]
+    counts = read_names(r".*/ZStep_(?P<z>\d)/(?P<well>\w\d\d)\.tif", [("/d", names)]).counts
+    assert (counts["plates"], counts["z"]) == (2, 2)
+
+
 @given(
     st.lists(
         st.builds(

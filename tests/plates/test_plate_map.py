@@ -373,3 +373,9 @@ def test_the_dose_is_a_column_that_is_all_numbers_where_there_is_one() -> None:
     table = map_of(["A01", "A02", "A03"], conc=["0,5", "1", "2"], concentration_um=["0.5", "1", "2"])
     assert dose_column(table) == "concentration_um"
     assert dose_column(table.drop(columns="concentration_um")) == "conc"
+
+
+def test_the_compound_is_found_under_its_plain_name_where_there_is_one_alone() -> None:
+    assert find_column(map_of(["A01"], **{"Sample Name": ["x"]}), "compound") == "Sample Name"
+    with pytest.raises(PlateMapError, match="no column 'compound'"):
+        find_column(map_of(["A01"], drug=["x"], sirna=["y"]), "compound")

@@ -168,7 +168,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path.touch()
     os.truncate(path, 2**30)  # sparse: takes no space
     started = time.perf_counter()
-    with pytest.raises(PlateMapError, match="larger than 256 MiB"):
+    with pytest.raises(PlateMapError, match="larger than 64 MiB"):
         read_plate_map(path)
     assert time.perf_counter() - started < 0.5
 
@@ -282,3 +282,11 @@ def test_of_several_plate_columns_the_one_that_was_imaged_is_taken(write: Write)
 def test_numbered_wells_are_refused_with_the_reason(write: Write) -> None:
     with pytest.raises(PlateMapError, match="line 2: '1' is no well: whether wells are numbered along rows or columns"):
         read_plate_map(write("well,drug\n1,x\n2,y\n"))
+
+
+def test_a_file_of_millions_of_lines_is_refused_before_it_is_split(write: Write) -> None:
+    path = write(b"well,drug\n" + b"A01,x\n" * 2_000_000)
+    started = time.monotonic()
+    with pytest.raises(PlateMapError, match="more than 1,000,000 lines: not a plate map"):
+        read_plate_map(path)
+    assert time.monotonic() - started < 5

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+from rich.markup import escape
 
 from cellvote.cli import options
 from cellvote.cli.results import print_dry_run
@@ -102,8 +103,9 @@ def create(
         print_json({"study": str(made.path), **acquisition.summary(), "problems": list(made.info.problems)})
         return
     out.print(
-        f"[bold]{made.path}[/bold]: {len(acquisition.plates)} plate(s), {len(acquisition.wells)} wells, "
-        f"{len(acquisition.fields)} fields, channels {', '.join(made.channels)}"
+        f"[bold]{escape(str(made.path))}[/bold]: {len(acquisition.plates)} plate(s), {len(acquisition.wells)} wells, "
+        f"{len(acquisition.fields)} fields, channels {escape(', '.join(made.channels))}",
+        soft_wrap=True,
     )
     _tell(made.info.problems, "Note")
 
@@ -120,7 +122,7 @@ def _reading(z: str, combine: list[str]) -> "FieldReading":
 def _ask(acquisition: "Acquisition") -> None:
     """Ask about each doubtful reading; a no ends here, before anything is written."""
     for doubt in acquisition.doubts:
-        err.print(f"[yellow]{doubt.kind}:[/yellow] {doubt}", soft_wrap=True)
+        err.print(f"[yellow]{doubt.kind}:[/yellow] {escape(str(doubt))}", soft_wrap=True)
         if not typer.confirm("Is this right?", err=True):
             raise SettingsError("nothing was written. Read the folder otherwise, with --layout or --pattern.")
 

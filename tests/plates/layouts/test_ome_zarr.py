@@ -119,6 +119,11 @@ def test_fields_counted_from_0_on_the_plate_are_so_in_every_well(tmp_path: Path)
     assert read_plate(tmp_path).fields == [FieldKey("P1", "A01", 1), FieldKey("P1", "A02", 2)]
 
 
+def test_fields_that_iohub_names_by_column_and_row_are_numbered_from_1(tmp_path: Path) -> None:
+    write_plate(tmp_path / "plate.zarr", {"A/1": ["000000", "001000"], "B/2": ["001000", "001001"]}, "0.4")
+    assert [key[1:] for key in read_plate(tmp_path).fields] == [("A01", 1), ("A01", 2), ("B02", 2), ("B02", 3)]
+
+
 def test_the_images_of_several_acquisitions_are_numbered_on_and_that_is_told(tmp_path: Path) -> None:
     plate = write_plate(tmp_path / "p.zarr", {"A/01": ["0", "1"]})
     wells = {"name": "P1", "wells": [{"path": "A/01"}], "acquisitions": [{"id": 0}, {"id": 4}]}

@@ -87,6 +87,8 @@ def is_dose_name(name: str) -> bool:
 def find_column(plate_map: pd.DataFrame, name: str) -> str:
     """Find a column by name: exactly, else in any case, else in any spelling (``moa`` is ``Metadata_MoA``).
 
+    ``compound`` is the column with the compounds, whatever it is called, where there is one alone.
+
     Raises
     ------
     PlateMapError
@@ -101,6 +103,9 @@ def find_column(plate_map: pd.DataFrame, name: str) -> str:
     spelled = [c for c in there if plain(c) and plain(c) == plain(name)]
     if len(spelled) == 1:
         return spelled[0]
+    compounds = [c for c in compound_columns(plate_map) if (plate_map[c] != "").any()]
+    if plain(name) == "compound" and len(compounds) == 1:
+        return compounds[0]
     raise PlateMapError(
         f"the plate map has no column {name!r}; it has: "
         f"{', '.join(there) or 'none (create the study with --plate-map)'}."

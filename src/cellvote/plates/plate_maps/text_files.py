@@ -13,7 +13,8 @@ from typing import Final
 
 from cellvote.errors import PlateMapError
 
-MAX_TEXT_BYTES: Final = 256 * 2**20
+MAX_TEXT_BYTES: Final = 64 * 2**20
+MAX_LINES: Final = 1_000_000
 MAX_CELLS: Final = 20_000_000
 
 _SEPARATORS: Final = (
@@ -64,6 +65,8 @@ def read_text_rows(path: Path, content: bytes) -> list[Row]:
         Where the file is empty, is no text, or a quoted entry never ends.
     """
     text = _decode(path, content)
+    if text.count("\n") + text.count("\r") > 2 * MAX_LINES or text.count("\n") > MAX_LINES:
+        raise PlateMapError(f"{path}: more than {MAX_LINES:,} lines: not a plate map.")
     lines = _without_comments(list(io.StringIO(text, newline="")))
     if not any(line.strip() for _, line in lines):
         raise PlateMapError(f"{path}: the plate map is empty.")
