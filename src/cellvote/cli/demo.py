@@ -44,11 +44,11 @@ def demo(
     else:
         print_evaluation(result.evaluation, f"whole wells held out; classes: plate-map column {CLASS_COLUMN!r}")
         _print_truth(result.truth)
-        out.print(f"Study:  {path}\nReport: {report}\nDone in {result.seconds:.0f} s.", soft_wrap=True)
+        out.print(f"Study:  {path}\nReport: {report}\nDone in {result.seconds:.0f} s.", soft_wrap=True, markup=False)
     if show:
         show_study(result.study)
     elif not json:
-        out.print(f"To see it in napari: cellvote view {path}", soft_wrap=True)
+        out.print(f"To see it in napari: cellvote view {path}", soft_wrap=True, markup=False)
 
 
 def _print_truth(truth: dict[str, Any]) -> None:

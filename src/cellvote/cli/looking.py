@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from cellvote.cli import options
 from cellvote.cli.terminal import err, out, print_json
@@ -34,7 +35,7 @@ def report(
     if json:
         print_json(report_summary(opened, model, out_path, classes=classes))
     else:
-        out.print(f"[bold]{path}[/bold]", soft_wrap=True)
+        out.print(f"[bold]{escape(str(path))}[/bold]", soft_wrap=True)
 
 
 @app.command()
@@ -80,7 +81,8 @@ def doctor(
         for check in checks:
             colour = _COLOURS[check.status]
             out.print(
-                f"[{colour}]{check.status:>7}[/{colour}]  [bold]{check.name}[/bold]: {check.found}", soft_wrap=True
+                f"[{colour}]{check.status:>7}[/{colour}]  [bold]{check.name}[/bold]: {escape(check.found)}",
+                soft_wrap=True,
             )
             if check.advice:
                 out.print(f"         → {check.advice}", soft_wrap=True, markup=False)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from cellvote.cli.terminal import err, out, print_json, print_table
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
     columns = (f"{level}: truth ↓ said →", *result["classes"])
     print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
     for note in result["notes"]:
-        err.print(f"[yellow]Note:[/yellow] {note}", soft_wrap=True)
+        err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
 
 
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:

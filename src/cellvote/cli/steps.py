@@ -6,6 +6,7 @@ What a step computes with is imported inside its command, so that `cellvote --he
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cellvote.cli import options
 from cellvote.cli.results import print_dry_run, print_evaluation, print_votes
@@ -137,8 +138,10 @@ def train(
     if json:
         print_json({"model": info.name, "folder": str(classifier.folder), **info.metrics})
         return
-    out.print(f"[bold]{info.name}[/bold]: {info.architecture}, {info.n_folds} folds, held out by {info.split_by}")
-    print_evaluation(info.metrics, f"held out by {info.split_by}")
+    out.print(
+        f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, held out by {escape(info.split_by)}"
+    )
+    print_evaluation(info.metrics, f"held out by {escape(info.split_by)}")
 
 
 @app.command()
@@ -242,6 +245,6 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
             f"{summary.seconds:.1f} s" + (f" ({summary.skipped} were done before)" if summary.skipped else "")
         )
         for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {record.error}", soft_wrap=True)
+            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
     if summary.failed:
         raise typer.Exit(1)
