@@ -138,10 +138,9 @@ def train(
     if json:
         print_json({"model": info.name, "folder": str(classifier.folder), **info.metrics})
         return
-    out.print(
-        f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, held out by {escape(info.split_by)}"
-    )
-    print_evaluation(info.metrics, f"held out by {escape(info.split_by)}")
+    split = f"held out by {info.split_by}"
+    out.print(f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, {escape(split)}")
+    print_evaluation(info.metrics, split)
 
 
 @app.command()

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from functools import partial
-from operator import getitem
 from string import ascii_letters, digits
-from typing import Final
+from typing import Any, Final
 
 from napari.components import ViewerModel
 
@@ -15,11 +14,23 @@ CHARACTERS: Final = f"{digits} {ascii_letters}·.,…-:/%()_■µ×"
 
 
 def drawing_characters(viewer: ViewerModel) -> Iterator[Step]:
-    """Give what is to be done, a character each; nothing for a viewer without a window that is seen."""
+    """Give what is to be done, a character each.
+
+    Nothing for a viewer without a window that is seen, nor for a napari that keeps its fonts elsewhere: then they are
+    drawn when they are written.
+    """
     window = getattr(getattr(viewer, "window", None), "_qt_window", None)
     if window is None or not window.isVisible():
         return
-    font = window._qt_viewer.canvas.font_info()  # noqa: SLF001 (the one that all text on this canvas is drawn with)
+    canvas = getattr(getattr(window, "_qt_viewer", None), "canvas", None)
+    font_info = getattr(canvas, "font_info", None)
+    if font_info is None:
+        return
+    font = font_info()  # the one that all text on this canvas is drawn with
     characters = font.font_manager.get_font(font.face)
     for character in CHARACTERS:
-        yield partial(getitem, characters, character)
+        yield partial(_draw, characters, character)
+
+
+def _draw(characters: Any, character: str) -> None:
+    characters.__getitem__(character)

@@ -125,7 +125,7 @@ class FieldLayers:
         self._end_preview()
         shape = content.shape
         self._extent = (shape[0] * content.step, shape[1] * content.step)
-        steps = [*self._showing(viewer, study, content), partial(self._arrange, viewer, content), then]
+        steps: list[Step] = [*self._showing(viewer, study, content), partial(self._arrange, viewer, content), then]
         if not self._is_all_there(study, content):
             self._turns.add(steps)
             return
