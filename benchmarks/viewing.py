@@ -102,12 +102,14 @@ def measure(study: Study, session: Session, canvas: "VispyCanvas") -> dict[str, 
         painted.append(repaint_s(canvas, drawn))
         wait(session, 0.5)
         beside = study.fields[(study.fields.index(key) + 1) % len(study.fields)]
-        ahead.append(click(session, beside, drawn, changed))
+        ahead.append(click(session, beside, drawn, changed)[1])
         wait(session, 0.2)
-    read, clicked = statistics.median(reads), statistics.median(clicks)
+    read = statistics.median(reads)
+    in_layers, clicked = (statistics.median(times) for times in zip(*clicks, strict=True))
     return {
         "wells": len(clicks),
         "imread_ms": round(read * 1e3, 1),
+        "click_to_layers_ms": round(in_layers * 1e3, 1),
         "click_to_canvas_ms": round(clicked * 1e3, 1),
         "click_over_imread": round(clicked / read, 2),
         "limit": LIMIT,
@@ -116,13 +118,13 @@ def measure(study: Study, session: Session, canvas: "VispyCanvas") -> dict[str, 
     }
 
 
-def click(session: Session, key: FieldKey, drawn: list[float], changed: list[float]) -> float:
-    """Ask for a well as the plate view does, and wait until the last of its channels is painted."""
+def click(session: Session, key: FieldKey, drawn: list[float], changed: list[float]) -> tuple[float, float]:
+    """Ask for a well as the plate view does; time until its last channel is in its layer, and until it is painted."""
     started = time.perf_counter()
     session.state.choose_well(key.plate, key.well)
     while not changed or changed[-1] < started or not drawn or drawn[-1] < changed[-1]:
         QApplication.processEvents(_WAIT)
-    return drawn[-1] - started
+    return changed[-1] - started, drawn[-1] - started
 
 
 def repaint_s(canvas: "VispyCanvas", drawn: list[float]) -> float:

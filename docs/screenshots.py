@@ -74,14 +74,14 @@ def keep(picture: QPixmap, path: Path) -> Path:
 
 
 def palette_of(picture: Image.Image, n: int) -> Image.Image:
-    """Choose colours: half of them the commonest as they are (the window), the others for all the rest (the images)."""
+    """Choose colours: most of them the commonest as they are (the window), the others for all the rest (the images)."""
     pixels = np.asarray(picture).reshape(-1, 3)
     colours, counts = np.unique(pixels, axis=0, return_counts=True)
-    colours = colours[np.argsort(-counts, kind="stable")]
-    values = colours[: n // 2].ravel().tolist()
-    if len(colours) > n // 2:
-        each_once = Image.fromarray(colours[n // 2 :][None])
-        values += (each_once.quantize(n - n // 2).getpalette() or [])[: 3 * (n - n // 2)]
+    colours, n_exact = colours[np.argsort(-counts, kind="stable")], n * 3 // 4
+    values = colours[:n_exact].ravel().tolist()
+    if len(colours) > n_exact:
+        each_once = Image.fromarray(colours[n_exact:][None])
+        values += (each_once.quantize(n - n_exact).getpalette() or [])[: 3 * (n - n_exact)]
     palette = Image.new("P", (1, 1))
     palette.putpalette(values)
     return palette
@@ -146,6 +146,7 @@ def show_plate(study: Path, out: Path) -> list[Path]:
     session.look.scope = "plate"
     overlay = viewer.canvas.overlays.text
     wait_until(lambda: session.idle and session.state.plate in overlay.text and " of " not in overlay.text, 2.0)
+    settle(session, 2.0)  # the last wells are drawn a little later than they are counted
     made.append(keep(grabbed(viewer, session), out / "overview.png"))
     session.look.scope = "field"
     plate.map_button.click()

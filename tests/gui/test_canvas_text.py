@@ -11,6 +11,7 @@ from cellvote.gui.canvas_text import wrapped
         ("one two · three", 8, ["one two", "three"]),
         ("one two three · four", 8, ["one two", "three", "four"]),
         ("short\nPLLT0012_29--ex2005", 10, ["short", "PLLT0012", "_29--ex2", "005"]),
+        ("/a/long/path/x.json: no such file", 12, ["/a/long/pa", "th/x.json:", "no such file"]),
         ("", 10, [""]),
     ],
 )

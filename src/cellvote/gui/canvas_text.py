@@ -88,8 +88,15 @@ def wrapped(text: str, width: int) -> str:
     lines = text.split("\n")
     for separator in (_SEPARATOR, " "):
         lines = [part for line in lines for part in _fitting(line, separator, width)]
-    within = width if all(len(line) <= width for line in lines) else int(width * _OF_NAMES)
-    return "\n".join(line[at : at + within] for line in lines for at in range(0, max(len(line), 1), within))
+    return "\n".join(part for line in lines for part in _cut(line, width))
+
+
+def _cut(line: str, width: int) -> list[str]:
+    """Break a line within a word, where one is longer than the canvas is wide."""
+    if len(line) <= width:
+        return [line]
+    within = int(width * _OF_NAMES)
+    return [line[at : at + within] for at in range(0, len(line), within)]
 
 
 def _fitting(line: str, separator: str, width: int) -> list[str]:

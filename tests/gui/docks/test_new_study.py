@@ -241,5 +241,5 @@ def test_real_plates_are_described(form, qtbot, real_data: Path) -> None:
     words = form.check.facts.text().replace("\u200b", "")
     assert "48 · A01 … D12" in words
     assert "2 · " in words
-    assert "48 of 48 imaged wells" in form.map_found.text()
+    assert "All 48 imaged wells are described" in form.map_found.text()
     assert "8 negative, 4 positive" in form.map_found.text().replace("\u200b", "")
