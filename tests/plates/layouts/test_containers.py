@@ -126,7 +126,13 @@ def test_only_a_few_files_are_kept_open(tmp_path: Path, stand_in: type[StandIn])
     assert stand_in.opened == 7
 
 
-def test_a_page_that_is_not_there_and_a_damaged_file_are_told(tmp_path: Path, stand_in: type[StandIn]) -> None:
+def test_a_page_that_is_not_there_and_a_damaged_file_are_told(
+    tmp_path: Path, stand_in: type[StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exceptions = ModuleType("bioio_base.exceptions")
+    exceptions.UnsupportedFileFormatError = type("UnsupportedFileFormatError", (Exception,), {})
+    monkeypatch.setitem(sys.modules, "bioio_base", ModuleType("bioio_base"))
+    monkeypatch.setitem(sys.modules, "bioio_base.exceptions", exceptions)
     (tmp_path / "a.czi").write_bytes(b"x")
     (tmp_path / "b.czi").write_bytes(b"damaged")
     with pytest.raises(ImageReadError, match="page 37 was expected, but the file has 36"):
