@@ -100,9 +100,7 @@ def run_over_fields(
             for record in sorted(whole, key=lambda r: r.key):
                 ledger.append(record)
                 done, cells = done + 1, cells + record.n_cells
-                rate = cells / max(time.monotonic() - started, 1e-9)
-                message = record.error or f"{cells:,} cells · {rate:,.0f} cells/s"
-                yield Progress(done, len(keys), str(record.key), message)
+                yield Progress(done, len(keys), str(record.key), record.error or _rate(cells, started))
             for future in finished:
                 future.result()  # raises where a worker died
             cancel.raise_if_cancelled()
@@ -114,6 +112,11 @@ def run_over_fields(
     finally:
         for future in running:
             future.cancel()
+
+
+def _rate(cells: int, started: float) -> str:
+    rate = cells / max(time.monotonic() - started, 1e-9)
+    return f"{cells:,} cells · {rate:,.0f} cells/s"
 
 
 def _do_field(step: FieldStep, key: FieldKey) -> FieldRecord:

@@ -63,12 +63,7 @@ def measure_cells(
     SegmentationError
         Where the shapes do not fit, or the channels are not as many as the names.
     """
-    if image_cyx.ndim != 3 or image_cyx.shape[1:] != label_image.shape:
-        raise SegmentationError(f"a label image of {label_image.shape} does not fit an image of {image_cyx.shape}.")
-    if nuclei is not None and nuclei.shape != label_image.shape:
-        raise SegmentationError(f"a nuclei image of {nuclei.shape} does not fit a label image of {label_image.shape}.")
-    if len(channel_names) != len(image_cyx):
-        raise SegmentationError(f"{len(channel_names)} channel names for {len(image_cyx)} channels.")
+    _check_shapes(image_cyx, label_image, channel_names, nuclei)
     cells = Objects.of(label_image)
     box = cells.bounding_box if len(cells) else np.zeros((0, 4), np.int64)
     height, width = label_image.shape
@@ -91,6 +86,17 @@ def measure_cells(
             table |= _compartments(cells, nuclei, image_cyx, channel_names)
         return pd.DataFrame(table)
     return pd.DataFrame(table).reindex(columns=_columns(channel_names, with_nuclei=nuclei is not None))
+
+
+def _check_shapes(
+    image_cyx: Pixels, label_image: LabelImage, channel_names: Sequence[str], nuclei: LabelImage | None
+) -> None:
+    if image_cyx.ndim != 3 or image_cyx.shape[1:] != label_image.shape:
+        raise SegmentationError(f"a label image of {label_image.shape} does not fit an image of {image_cyx.shape}.")
+    if nuclei is not None and nuclei.shape != label_image.shape:
+        raise SegmentationError(f"a nuclei image of {nuclei.shape} does not fit a label image of {label_image.shape}.")
+    if len(channel_names) != len(image_cyx):
+        raise SegmentationError(f"{len(channel_names)} channel names for {len(image_cyx)} channels.")
 
 
 def feature_columns(cells: pd.DataFrame) -> list[str]:

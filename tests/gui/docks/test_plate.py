@@ -358,20 +358,3 @@ def test_nothing_to_colour_by_is_said(dock: PlateDock, session: Session, tmp_pat
     settle(session)
     assert dock.looking.hint.isVisibleTo(dock)
     assert dock.title.text().endswith("1 well · 1 field")
-
-
-def test_the_page_asks_for_no_more_room_than_it_needs(viewer, dock, session, small_study, bare_study, qtbot, settle):
-    """Coming from the long form, the plate once kept its height, and scrolled over nothing."""
-    viewer.window.resize(1400, 880)
-    dock.open_path(bare_study.source)
-    qtbot.waitUntil(lambda: dock.new_study.idle, timeout=20_000)
-    dock.open_path(small_study.path)
-    settle(session)
-    column = dock.scroller.widget()
-
-    def _fits() -> bool:
-        width = column.width()
-        around = column.heightForWidth(width) - dock.looking.heightForWidth(width - 16)
-        return bool(around < dock.top.sizeHint().height() + 40)
-
-    qtbot.waitUntil(_fits, timeout=2000)
