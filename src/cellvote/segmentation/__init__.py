@@ -1,17 +1,21 @@
 """Pixels to label images: segmenters, each with its settings model."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.nuclei import NucleiSettings, make_nuclei
 from cellvote.segmentation.watershed import WatershedSettings, make_watershed
 
-__all__ = ["METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+__all__ = ["DEFAULT_METHOD", "METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+
+DEFAULT_METHOD: Final = "nuclei"
 
 METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
+    "nuclei": (NucleiSettings, make_nuclei),
     "watershed": (WatershedSettings, make_watershed),
 }
 """Every segmentation method: its settings model, and what makes its segmenter."""
@@ -33,7 +37,7 @@ def make_segmenter(method: str, settings: dict[str, Any], channels: tuple[str, .
 
 
 def segment_image(
-    image_cyx: Pixels, method: str = "watershed", *, channels: tuple[str, ...] | None = None, **settings: Any
+    image_cyx: Pixels, method: str = DEFAULT_METHOD, *, channels: tuple[str, ...] | None = None, **settings: Any
 ) -> Segmentation:
     """Find the cells of one image.
 

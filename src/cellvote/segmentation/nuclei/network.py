@@ -1,0 +1,144 @@
+"""The networks behind `nuclei`: one that finds flows, and a small one that tells how large nuclei are.
+
+A residual U-Net that predicts Cellpose's flows and cell probability (Stringer et al., "Cellpose: a generalist
+algorithm for cellular segmentation", Nature Methods 2021), made for two processor cores: it works at half of the
+image's resolution, and its last convolution gives four output pixels for each of its own (Shi et al., "Real-time
+single image and video super-resolution using an efficient sub-pixel convolutional neural network", CVPR 2016).
+Images come to it at one scale, with nuclei `DIAMETER_PX` across; `SizeNetwork` tells how to get there.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DIAMETER_PX: Final = 18.0
+"""How large nuclei are in the images that `FlowNetwork` is given."""
+
+FLOW_SCALE: Final = 5.0
+"""Flows are unit vectors times this, as Cellpose's networks give them."""
+
+FLOW_MULTIPLE: Final = 16
+"""Sides of the images that `FlowNetwork` takes are multiples of this."""
+
+SIZE_STRIDE: Final = 8
+"""`SizeNetwork` gives one answer for each square of so many pixels."""
+
+SIZE_MULTIPLE: Final = 32
+"""Sides of the images that `SizeNetwork` takes are multiples of this."""
+
+
+class FlowNetwork(nn.Module):
+    """Flows and cell probability of nuclei.
+
+    Parameters
+    ----------
+    widths
+        Channels at 1/2, 1/4, … of the image's resolution.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, widths[0], 6, 2, 2)
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
+        self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs])
+        self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs])
+        self.last = nn.Conv2d(widths[0], 3 * 4, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn N1YX images, scaled by `normalise`, into N3YX: dY, dX (times `FLOW_SCALE`) and the logit of a cell."""
+        x = functional.relu(self.stem(_two_views(images)))
+        kept: list[Tensor] = []
+        for block in self.down:
+            x = block(x)
+            kept.append(x)
+        for i in range(len(self.up) - 1, -1, -1):
+            x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + kept[i]
+            x = self.up[i](x)
+        return functional.pixel_shuffle(self.last(x), 2)
+
+
+class SizeNetwork(nn.Module):
+    """Where nuclei are, roughly, and how large.
+
+    Parameters
+    ----------
+    widths
+        Channels at 1/4, 1/8, … of the image's resolution.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 64, 96)) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, widths[0], 8, 4, 2)
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
+        self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs[1:]])
+        self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs[1:]])
+        self.last = nn.Conv2d(widths[1], 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn N1YX images into N2YX at 1/`SIZE_STRIDE`: logit of foreground, log2 of diameter / `DIAMETER_PX`."""
+        x = functional.relu(self.stem(_two_views(images)))
+        kept: list[Tensor] = []
+        for block in self.down:
+            x = block(x)
+            kept.append(x)
+        for i in range(len(self.up) - 1, -1, -1):
+            x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + kept[i + 1]
+            x = self.up[i](x)
+        answer: Tensor = self.last(x)
+        return answer
+
+
+class _Block(nn.Module):
+    """Two convolutions and a way around them."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(n_out)
+        self.second = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(n_out)
+        same = n_in == n_out and stride == 1
+        self.around = nn.Identity() if same else nn.Conv2d(n_in, n_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu(self.first_norm(self.first(x)))
+        return functional.relu(self.second_norm(self.second(y)) + self.around(x))
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Scale a YX image so that its dark end (percentile 1) is 0 and its bright end (99.5) is 1.
+
+    Returns
+    -------
+    Tensor
+        YX float32; all zeros for a constant image.
+    """
+    values = image.to(torch.float32)
+    some = values.flatten()
+    some = some[:: max(1, some.numel() // 1_000_000)]  # torch.quantile takes no more than 16 million
+    dark, bright = torch.quantile(some, torch.tensor([0.01, 0.995], device=some.device))
+    if bright <= dark:
+        bright = values.max()
+    if bright <= dark:
+        return torch.zeros_like(values)
+    return ((values - dark) / (bright - dark)).clip(-1, 20)
+
+
+def _two_views(images: Tensor) -> Tensor:
+    """Show dim nuclei beside bright ones: grey values compressed, and the same in units of their surroundings."""
+    compressed = torch.asinh(3 * images) / 1.8
+    height, width = images.shape[-2:]
+    coarse = functional.avg_pool2d(compressed, 4)
+    coarse_square = functional.avg_pool2d(compressed**2, 4)
+    mean, square = (
+        functional.interpolate(
+            functional.avg_pool2d(plane, 13, 1, 6, count_include_pad=False), (height, width), mode="bilinear"
+        )
+        for plane in (coarse, coarse_square)
+    )
+    spread = (square - mean**2).clamp(min=0).sqrt()
+    return torch.cat([compressed, ((compressed - mean) / (spread + 0.05)).clamp(-4, 4)], dim=1)

@@ -1,0 +1,116 @@
+"""The settings of `nuclei`, and what makes its segmenter; nothing here needs torch."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from pydantic import Field
+
+from cellvote.plates.acquisition import channel_index
+from cellvote.plates.pixels import Pixels
+from cellvote.segmentation.base import Segmentation
+from cellvote.segmentation.growing import GrowthSettings, check_channels, keep_between, with_cells
+from cellvote.settings import validated
+
+_LARGEST: Final = 12.0
+"""Objects of more than this many usual areas are no nuclei."""
+
+
+class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
+    """How the built-in network finds nuclei, and how cells grow from them."""
+
+    nucleus_diameter_px: float | None = Field(
+        None,
+        gt=2,
+        le=500,
+        title="Nucleus diameter (px)",
+        description="Empty: measured on each image by a network of its own",
+    )
+    usual_diameter_px: float | None = Field(
+        None,
+        gt=2,
+        le=500,
+        title="Usual diameter (px)",
+        description="Taken for images that show too little to measure; empty: measured on a few images of the plate",
+    )
+    cell_probability_threshold: float = Field(
+        0.0,
+        ge=-6,
+        le=6,
+        title="Cell probability threshold",
+        description="Log-odds; lower finds dimmer and larger nuclei",
+    )
+    flow_threshold: float = Field(
+        0.4,
+        ge=0,
+        le=3,
+        title="Flow threshold",
+        description="Nuclei whose shape disagrees more with the flows are dropped; 0 drops none",
+    )
+    smallest_nucleus: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        title="Smallest nucleus (share)",
+        description="Smaller objects than this share of the usual area are debris",
+    )
+    augment: bool = Field(
+        False,
+        title="Look four times",
+        description="Averages what the network sees in the image and in its mirror images: a little better, four times as slow",
+    )
+
+
+@dataclass(frozen=True)
+class NucleiSegmenter:
+    """The default segmenter: a small flow network.
+
+    Parameters
+    ----------
+    settings
+        As `make_nuclei` fills them in.
+    channels
+        Channel names of the images to come.
+    """
+
+    settings: NucleiSettings
+    channels: tuple[str, ...]
+    name: str = "nuclei"
+
+    def segment(self, image: Pixels) -> Segmentation:
+        """Find the cells of a CYX image.
+
+        Raises
+        ------
+        SegmentationError
+            Where the image has another number of channels than the segmenter was made for.
+        """
+        from cellvote.segmentation.nuclei.finding import find_nuclei
+
+        check_channels(image, self.channels)
+        chosen = self.settings
+        nuclei, diameter_px = find_nuclei(image[channel_index(self.channels, chosen.nuclei_channel)], chosen)
+        usual_px = np.pi * diameter_px**2 / 4
+        nuclei = keep_between(nuclei, chosen.smallest_nucleus * usual_px, _LARGEST * usual_px)
+        return with_cells(image, nuclei, self.channels, chosen, diameter_px)
+
+
+def make_nuclei(settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> NucleiSegmenter:
+    """Make the segmenter, measuring on a few CYX images what the settings left automatic.
+
+    Raises
+    ------
+    SettingsError
+        Where a setting is unknown or out of bounds.
+    ChannelError
+        Where a channel does not exist.
+    """
+    wanted = validated(NucleiSettings, settings).with_channels(channels, sample)
+    usual = wanted.nucleus_diameter_px or wanted.usual_diameter_px
+    if usual is None:
+        from cellvote.segmentation.nuclei.finding import measure_diameter
+
+        index = channels.index(wanted.nuclei_channel)
+        measured = [measure_diameter(image[index]) for image in sample]
+        usual = round(float(np.median([d for d in measured if d is not None] or [20.0])), 2)
+    return NucleiSegmenter(wanted.model_copy(update={"usual_diameter_px": usual}), channels)

@@ -1,0 +1,204 @@
+"""Train the networks of `nuclei`, on a CPU or a GPU, within a given time; go on where a run was stopped.
+
+    python training/train_nuclei.py sizes DSB2018_FOLDER RUN_FOLDER --minutes 8
+    python training/train_nuclei.py flows DSB2018_FOLDER RUN_FOLDER --minutes 100
+    python training/train_nuclei.py pack  DSB2018_FOLDER RUN_FOLDER
+
+``pack`` writes the weights file of the package. How good they are: ``python benchmarks/nuclei.py``.
+"""
+
+import argparse
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from nuclei_data import Crops, Example, Stored, read_examples, store
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cellvote.segmentation import nuclei
+from cellvote.segmentation.nuclei.network import DIAMETER_PX, FLOW_SCALE, FlowNetwork, SizeNetwork, normalise
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def flow_loss(answer: Tensor, truth: Tensor) -> Tensor:
+    """Cellpose's loss: squared error of the flows and cross-entropy of the foreground, where truth is known."""
+    known = ~truth.isnan()
+    truth = truth.nan_to_num()
+    flows = ((answer[:, :2] - FLOW_SCALE * truth[:, :2]) ** 2)[known[:, :2]].mean() / 2
+    # Soft at borders, and these count more: at IoU 0.75 they decide.
+    cells = functional.binary_cross_entropy_with_logits(answer[:, 2], truth[:, 2], reduction="none")
+    near = functional.max_pool2d(truth[:, 2:], 5, 1, 2)[:, 0]
+    cells = (cells * (1 + 2 * near))[known[:, 2]].mean()
+    return flows + cells
+
+
+def size_loss(answer: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy of the share of foreground, and error of the log diameter where there is some."""
+    share, size = truth[:, 0], truth[:, 1]
+    found = functional.binary_cross_entropy_with_logits(answer[:, 0], share)
+    error = functional.smooth_l1_loss(answer[:, 1], size, reduction="none", beta=0.2)
+    return found + 2 * (error * share).sum() / share.sum().clamp(min=1)
+
+
+class SizeCrops:
+    """Random crops with nuclei of any size, and the share of foreground and log diameter of each square of 8 px."""
+
+    def __init__(self, examples: list[Example], size_px: int, seed: int) -> None:
+        self.examples = examples
+        self.size_px = size_px
+        self.random = np.random.default_rng(seed)
+        self.varied = Crops.__new__(Crops)
+        self.varied.random, self.varied.size_px = self.random, size_px
+        self.images = [normalise(torch.from_numpy(e.image.astype(np.float32))) for e in examples]
+        self.sizes = []
+        for example in examples:
+            area = np.bincount(example.label_image.ravel()).astype(np.float32)
+            diameter = np.sqrt(4 * np.maximum(area, 1) / np.pi)
+            self.sizes.append(torch.from_numpy(np.log2(diameter / DIAMETER_PX).astype(np.float32))[example.label_image])
+
+    def batch(self, n: int) -> tuple[Tensor, Tensor]:
+        """Draw ``n`` crops: N1YX images, and N2YX truth at an eighth of the resolution."""
+        crops = [self._crop() for _ in range(n)]
+        return torch.stack([c[0] for c in crops]), torch.stack([c[1] for c in crops])
+
+    def _crop(self) -> tuple[Tensor, Tensor]:
+        if self.random.random() < 0.04:
+            return self.varied._nothing()[:1], torch.zeros(2, self.size_px // 8, self.size_px // 8)
+        i = int(self.random.integers(len(self.examples)))
+        image, sizes = self.images[i], self.sizes[i]
+        foreground = torch.from_numpy(self.examples[i].label_image > 0)
+        wanted = math.exp(self.random.uniform(math.log(5), math.log(100)))
+        factor = float(np.clip(wanted / self.examples[i].diameter_px, 0.2, 4))
+        window = [min(side, math.ceil(self.size_px / factor)) for side in image.shape]
+        top, left = (int(self.random.integers(side - w + 1)) for side, w in zip(image.shape, window, strict=True))
+        part = slice(top, top + window[0]), slice(left, left + window[1])
+        planes = torch.stack([image[part], foreground[part].float(), foreground[part] * (sizes[part] + math.log2(factor))])
+        shape = [min(self.size_px, round(w * factor)) for w in window]
+        planes = functional.interpolate(planes[None], shape, mode="bilinear", antialias=True)[0]
+        missing = [self.size_px - side for side in planes.shape[1:]]
+        planes = functional.pad(planes, (0, missing[1], 0, missing[0]))
+        if self.random.random() < 0.5:
+            planes = planes.flip(-1)
+        planes = torch.rot90(planes, int(self.random.integers(4)), (-2, -1))
+        truth = functional.avg_pool2d(planes[1:], 8)
+        truth[1] = truth[1] / truth[0].clamp(min=1e-3)
+        return self.varied._varied(planes[0])[None], truth
+
+
+def train(
+    network: nn.Module, crops: Crops | SizeCrops, loss_of: Loss, folder: Path, *, minutes: float, batch: int, rate: float
+) -> nn.Module:
+    """Train for so many minutes in all runs together, and give the average of the last weights."""
+    network = network.to(memory_format=torch.channels_last)
+    average = copy.deepcopy(network).eval()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    spent, step, losses = 0.0, 0, []
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        there = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(there["network"])
+        average.load_state_dict(there["average"])
+        optimiser.load_state_dict(there["optimiser"])
+        spent, step = there["spent"], there["step"]
+        crops.random = np.random.default_rng(step)
+    saved = began = time.monotonic()
+    before = spent
+    while spent < minutes * 60:
+        share = spent / (minutes * 60)
+        warm = min(1.0, (step + 1) / 200)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * warm * (0.5 * (1 + math.cos(math.pi * share)) + 0.003)
+        images, truth = crops.batch(batch)
+        loss = loss_of(network(images.contiguous(memory_format=torch.channels_last)), truth)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        _blend(average, network, min(0.998, step / (step + 20)))
+        losses.append(loss.item())
+        spent = before + time.monotonic() - began
+        if step % 50 == 0:
+            print(f"{spent / 60:6.1f} min  step {step:6d}  loss {np.mean(losses[-200:]):.4f}", flush=True)
+        if time.monotonic() - saved > 60 or spent >= minutes * 60:
+            saved = time.monotonic()
+            state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+            torch.save({**state, "spent": spent, "step": step}, checkpoint.with_suffix(".part"))
+            checkpoint.with_suffix(".part").replace(checkpoint)
+            save_file({k: v.contiguous() for k, v in average.state_dict().items()}, folder / "average.safetensors")
+    return average
+
+
+@torch.no_grad()
+def _blend(average: nn.Module, network: nn.Module, keep: float) -> None:
+    for mean, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+def stored_examples(examples: list[Example], folder: Path) -> list[Stored]:
+    """Compute the flows of all examples once."""
+    path = folder / "stored.pt"
+    if not path.exists():
+        made = [store(example) for example in examples]
+        torch.save([(s.planes, torch.from_numpy(s.points)) for s in made], path)
+    return [Stored(planes, points.numpy()) for planes, points in torch.load(path, weights_only=True)]
+
+
+def pack(run: Path, data: Path) -> None:
+    """Write the weights of both networks into the package, convolutions in half precision."""
+    weights: dict[str, Tensor] = {}
+    steps = {}
+    for name in ("flows", "sizes"):
+        for key, value in load_file(run / name / "average.safetensors").items():
+            weights[f"{name}.{key}"] = value.half().contiguous() if value.ndim == 4 else value
+        there = torch.load(run / name / "checkpoint.pt", weights_only=True)
+        steps[name] = {"steps": there["step"], "minutes": round(there["spent"] / 60)}
+    facts = {
+        "images": "BBBC038 (2018 Data Science Bowl), grey fluorescence images, CC0",
+        "parts": {part: len(read_examples(data, part)) for part in ("train", "tune", "held-out")},
+        "split": "by the image's name: nuclei_data.part_of",
+        "training": steps,
+    }
+    path = Path(nuclei.__file__).with_name("nuclei.safetensors")
+    save_file(weights, path, metadata={"facts": json.dumps(facts)})
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {json.dumps(facts)}")
+
+
+def main() -> None:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("flows", "sizes", "pack"))
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", type=float, default=100.0)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    folder = given.run / given.what
+    if given.what == "pack":
+        pack(given.run, given.data)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = read_examples(given.data, "train")
+    print(f"{len(examples)} images to train on", flush=True)
+    if given.what == "flows":
+        crops = Crops(stored_examples(examples, folder), 128, seed=0)
+        train(FlowNetwork(), crops, flow_loss, folder, minutes=given.minutes, batch=8, rate=1.5e-3)
+    else:
+        train(SizeNetwork(), SizeCrops(examples, 256, seed=0), size_loss, folder, minutes=given.minutes, batch=12, rate=2e-3)
+
+
+if __name__ == "__main__":
+    main()
