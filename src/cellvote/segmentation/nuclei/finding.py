@@ -37,6 +37,9 @@ _LEAST_NUCLEI: Final = 0.7
 
 _TILE_PX: Final = 1536
 _OVERLAP_PX: Final = 64
+_MIRROR_PX: Final = 24
+"""Images are mirrored at their borders so far: nuclei that are cut there look whole, as their flows do."""
+
 _STEPS: Final = 100
 """A pixel is moved along the flows so often; it takes about half a long nucleus."""
 
@@ -89,9 +92,10 @@ def find_nuclei(nuclear: Pixels, settings: NucleiSettings, networks: Networks | 
     with torch.inference_mode():
         image = normalise(torch.from_numpy(np.ascontiguousarray(nuclear, np.float32)))
         diameter = settings.nucleus_diameter_px or _diameter(image, networks.sizes) or settings.usual_diameter_px or 20.0
-        factor = _factor(diameter)
-        flows = _flows(_resized(image, factor), networks.flows, look_again=settings.augment)
-    label_image = masks_of(flows.numpy(), settings)
+        scaled = _mirrored(_resized(image, _factor(diameter)))
+        flows = _flows(scaled, networks.flows, look_again=settings.augment)
+    inside = slice(_MIRROR_PX, -_MIRROR_PX)
+    label_image, flows = masks_of(flows.numpy(), settings)[inside, inside], flows[:, inside, inside]
     return _enlarged(label_image, flows[2], settings.cell_probability_threshold, nuclear.shape), diameter
 
 
@@ -153,6 +157,12 @@ def _resized(image: Tensor, factor: float) -> Tensor:
         return image
     shape = [max(8, round(side * factor)) for side in image.shape]
     return functional.interpolate(image[None, None], shape, mode="bilinear", antialias=factor < 1)[0, 0]
+
+
+def _mirrored(image: Tensor) -> Tensor:
+    """Extend a YX image by its mirror image on all sides, or by what stands at its border where it is too small."""
+    mode = "reflect" if min(image.shape) > _MIRROR_PX else "replicate"
+    return functional.pad(image[None, None], (_MIRROR_PX,) * 4, mode=mode)[0, 0]
 
 
 def _padded(image: Tensor, multiple: int) -> Tensor:
