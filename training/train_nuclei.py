@@ -17,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nuclei_data import Crops, Example, Stored, read_examples, store
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cellvote.segmentation import nuclei
-from cellvote.segmentation.nuclei.network import DIAMETER_PX, FLOW_SCALE, FlowNetwork, SizeNetwork, normalise
+from cellvote.segmentation.nuclei.network import FLOW_SCALE, FlowNetwork, SizeNetwork
+from nuclei_crops import FlowCrops, SizeCrops
+from nuclei_data import Example, Stored, read_examples, store
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -48,53 +49,15 @@ def size_loss(answer: Tensor, truth: Tensor) -> Tensor:
     return found + 2 * (error * share).sum() / share.sum().clamp(min=1)
 
 
-class SizeCrops:
-    """Random crops with nuclei of any size, and the share of foreground and log diameter of each square of 8 px."""
-
-    def __init__(self, examples: list[Example], size_px: int, seed: int) -> None:
-        self.examples = examples
-        self.size_px = size_px
-        self.random = np.random.default_rng(seed)
-        self.varied = Crops.__new__(Crops)
-        self.varied.random, self.varied.size_px = self.random, size_px
-        self.images = [normalise(torch.from_numpy(e.image.astype(np.float32))) for e in examples]
-        self.sizes = []
-        for example in examples:
-            area = np.bincount(example.label_image.ravel()).astype(np.float32)
-            diameter = np.sqrt(4 * np.maximum(area, 1) / np.pi)
-            self.sizes.append(torch.from_numpy(np.log2(diameter / DIAMETER_PX).astype(np.float32))[example.label_image])
-
-    def batch(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw ``n`` crops: N1YX images, and N2YX truth at an eighth of the resolution."""
-        crops = [self._crop() for _ in range(n)]
-        return torch.stack([c[0] for c in crops]), torch.stack([c[1] for c in crops])
-
-    def _crop(self) -> tuple[Tensor, Tensor]:
-        if self.random.random() < 0.04:
-            return self.varied._nothing()[:1], torch.zeros(2, self.size_px // 8, self.size_px // 8)
-        i = int(self.random.integers(len(self.examples)))
-        image, sizes = self.images[i], self.sizes[i]
-        foreground = torch.from_numpy(self.examples[i].label_image > 0)
-        wanted = math.exp(self.random.uniform(math.log(5), math.log(100)))
-        factor = float(np.clip(wanted / self.examples[i].diameter_px, 0.2, 4))
-        window = [min(side, math.ceil(self.size_px / factor)) for side in image.shape]
-        top, left = (int(self.random.integers(side - w + 1)) for side, w in zip(image.shape, window, strict=True))
-        part = slice(top, top + window[0]), slice(left, left + window[1])
-        planes = torch.stack([image[part], foreground[part].float(), foreground[part] * (sizes[part] + math.log2(factor))])
-        shape = [min(self.size_px, round(w * factor)) for w in window]
-        planes = functional.interpolate(planes[None], shape, mode="bilinear", antialias=True)[0]
-        missing = [self.size_px - side for side in planes.shape[1:]]
-        planes = functional.pad(planes, (0, missing[1], 0, missing[0]))
-        if self.random.random() < 0.5:
-            planes = planes.flip(-1)
-        planes = torch.rot90(planes, int(self.random.integers(4)), (-2, -1))
-        truth = functional.avg_pool2d(planes[1:], 8)
-        truth[1] = truth[1] / truth[0].clamp(min=1e-3)
-        return self.varied._varied(planes[0])[None], truth
-
-
 def train(
-    network: nn.Module, crops: Crops | SizeCrops, loss_of: Loss, folder: Path, *, minutes: float, batch: int, rate: float
+    network: nn.Module,
+    crops: FlowCrops | SizeCrops,
+    loss_of: Loss,
+    folder: Path,
+    *,
+    minutes: float,
+    batch: int,
+    rate: float,
 ) -> nn.Module:
     """Train for so many minutes in all runs together, and give the average of the last weights."""
     network = network.to(memory_format=torch.channels_last)
@@ -130,7 +93,11 @@ def train(
             print(f"{spent / 60:6.1f} min  step {step:6d}  loss {np.mean(losses[-200:]):.4f}", flush=True)
         if time.monotonic() - saved > 60 or spent >= minutes * 60:
             saved = time.monotonic()
-            state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+            state = {
+                "network": network.state_dict(),
+                "average": average.state_dict(),
+                "optimiser": optimiser.state_dict(),
+            }
             torch.save({**state, "spent": spent, "step": step}, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
             save_file({k: v.contiguous() for k, v in average.state_dict().items()}, folder / "average.safetensors")
@@ -194,10 +161,18 @@ def main() -> None:
     examples = read_examples(given.data, "train")
     print(f"{len(examples)} images to train on", flush=True)
     if given.what == "flows":
-        crops = Crops(stored_examples(examples, folder), 128, seed=0)
+        crops = FlowCrops(stored_examples(examples, folder), 128, seed=0)
         train(FlowNetwork(), crops, flow_loss, folder, minutes=given.minutes, batch=8, rate=1.5e-3)
     else:
-        train(SizeNetwork(), SizeCrops(examples, 256, seed=0), size_loss, folder, minutes=given.minutes, batch=12, rate=2e-3)
+        train(
+            SizeNetwork(),
+            SizeCrops(examples, 256, seed=0),
+            size_loss,
+            folder,
+            minutes=given.minutes,
+            batch=12,
+            rate=2e-3,
+        )
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def check_channels(image: Pixels, channels: tuple[str, ...]) -> None:
         Where it is not CYX with as many channels.
     """
     if image.ndim != 3 or len(image) != len(channels):
-        raise SegmentationError(f"an image of {len(channels)} channels (CYX) was expected, not of the shape {image.shape}.")
+        raise SegmentationError(
+            f"an image of {len(channels)} channels (CYX) was expected, not of the shape {image.shape}."
+        )
 
 
 def with_cells(

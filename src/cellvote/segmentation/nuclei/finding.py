@@ -73,7 +73,9 @@ def networks_from(weights: dict[str, Tensor]) -> Networks:
     return networks
 
 
-def find_nuclei(nuclear: Pixels, settings: NucleiSettings, networks: Networks | None = None) -> tuple[LabelImage, float]:
+def find_nuclei(
+    nuclear: Pixels, settings: NucleiSettings, networks: Networks | None = None
+) -> tuple[LabelImage, float]:
     """Find nuclei in one channel.
 
     Parameters
@@ -91,7 +93,9 @@ def find_nuclei(nuclear: Pixels, settings: NucleiSettings, networks: Networks | 
     networks = networks or load_networks()
     with torch.inference_mode():
         image = normalise(torch.from_numpy(np.ascontiguousarray(nuclear, np.float32)))
-        diameter = settings.nucleus_diameter_px or _diameter(image, networks.sizes) or settings.usual_diameter_px or 20.0
+        diameter = (
+            settings.nucleus_diameter_px or _diameter(image, networks.sizes) or settings.usual_diameter_px or 20.0
+        )
         scaled = _mirrored(_resized(image, _factor(diameter)))
         flows = _flows(scaled, networks.flows, look_again=settings.augment)
     inside = slice(_MIRROR_PX, -_MIRROR_PX)
@@ -214,16 +218,22 @@ def _taper(tile: Tensor) -> Tensor:
     return ramps[0][:, None] * ramps[1][None]
 
 
-def _enlarged(label_image: LabelImage, cell_probability: Tensor, threshold: float, shape: tuple[int, ...]) -> LabelImage:
+def _enlarged(
+    label_image: LabelImage, cell_probability: Tensor, threshold: float, shape: tuple[int, ...]
+) -> LabelImage:
     """Bring a label image to the size of the image, its borders by the cell probability between the pixels."""
     if label_image.shape == shape:
         return _filled(label_image)
     height, width = shape
     probability = functional.interpolate(cell_probability[None, None], (height, width), mode="bilinear")[0, 0].numpy()
-    rows = np.minimum((np.arange(height) + 0.5) * label_image.shape[0] / height, label_image.shape[0] - 1).astype(np.intp)
-    columns = np.minimum((np.arange(width) + 0.5) * label_image.shape[1] / width, label_image.shape[1] - 1).astype(np.intp)
+    rows = np.minimum((np.arange(height) + 0.5) * label_image.shape[0] / height, label_image.shape[0] - 1).astype(
+        np.intp
+    )
+    columns = np.minimum((np.arange(width) + 0.5) * label_image.shape[1] / width, label_image.shape[1] - 1).astype(
+        np.intp
+    )
     # A rim of one pixel is added before, so that the finer border decides and not the coarse one.
-    rim = ndimage.grey_dilation(label_image, size=3)
+    rim = ndimage.grey_dilation(label_image, size=(3, 3))
     wide = np.where(label_image > 0, label_image, rim)
     return _filled(np.where(probability > threshold, wide[np.ix_(rows, columns)], 0))
 
@@ -249,7 +259,7 @@ def weights_facts() -> dict[str, Any]:
     """Say where the weights come from, as they were packed: training data, split, date, scores."""
     from safetensors import safe_open
 
-    with resources.as_file(resources.files("cellvote.segmentation.nuclei").joinpath(WEIGHTS)) as path:
-        with safe_open(path, "pt") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
+    weights = resources.files("cellvote.segmentation.nuclei").joinpath(WEIGHTS)
+    with resources.as_file(weights) as path, safe_open(path, "pt") as file:
+        facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
     return facts

@@ -7,6 +7,7 @@ single image and video super-resolution using an efficient sub-pixel convolution
 Images come to it at one scale, with nuclei `DIAMETER_PX` across; `SizeNetwork` tells how to get there.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -41,7 +42,7 @@ class FlowNetwork(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
         super().__init__()
         self.stem = nn.Conv2d(2, widths[0], 6, 2, 2)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
         self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs])
         self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs])
@@ -57,7 +58,8 @@ class FlowNetwork(nn.Module):
         for i in range(len(self.up) - 1, -1, -1):
             x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + kept[i]
             x = self.up[i](x)
-        return functional.pixel_shuffle(self.last(x), 2)
+        answer: Tensor = functional.pixel_shuffle(self.last(x), 2)
+        return answer
 
 
 class SizeNetwork(nn.Module):
@@ -72,7 +74,7 @@ class SizeNetwork(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (24, 48, 64, 96)) -> None:
         super().__init__()
         self.stem = nn.Conv2d(2, widths[0], 8, 4, 2)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
         self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs[1:]])
         self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs[1:]])
@@ -106,7 +108,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.relu(self.first_norm(self.first(x)))
-        return functional.relu(self.second_norm(self.second(y)) + self.around(x))
+        together: Tensor = functional.relu(self.second_norm(self.second(y)) + self.around(x))
+        return together
 
 
 def normalise(image: Tensor) -> Tensor:
@@ -125,7 +128,8 @@ def normalise(image: Tensor) -> Tensor:
         bright = values.max()
     if bright <= dark:
         return torch.zeros_like(values)
-    return ((values - dark) / (bright - dark)).clip(-1, 20)
+    scaled: Tensor = ((values - dark) / (bright - dark)).clip(-1, 20)
+    return scaled
 
 
 def _two_views(images: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
     augment: bool = Field(
         False,
         title="Look four times",
-        description="Averages what the network sees in the image and in its mirror images: a little better, four times as slow",
+        description="At the image and its mirror images, and takes the mean: a little better, four times as slow",
     )
 
 
