@@ -17,9 +17,11 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cellvote.plates.pixels import Pixels
+from cellvote.segmentation.heat import drop_unlike_flows
 from cellvote.segmentation.nuclei.network import (
     DIAMETER_PX,
     FLOW_MULTIPLE,
+    FLOW_SCALE,
     SIZE_MULTIPLE,
     FlowNetwork,
     SizeNetwork,
@@ -122,11 +124,14 @@ def masks_of(flows: npt.NDArray[np.float32], settings: NucleiSettings) -> LabelI
             flows[2],
             niter=_STEPS,
             cellprob_threshold=settings.cell_probability_threshold,
-            flow_threshold=settings.flow_threshold,
+            flow_threshold=0.0,  # its own check takes longer than all else together
             max_size_fraction=1.0,
             device=torch.device("cpu"),
         )
-    return np.asarray(masks, np.int32)
+    label_image = np.asarray(masks, np.int32)
+    if settings.flow_threshold > 0:
+        label_image = drop_unlike_flows(label_image, flows[:2] / FLOW_SCALE, settings.flow_threshold)
+    return label_image
 
 
 def _diameter(image: Tensor, network: SizeNetwork) -> float | None:
