@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import PlateMapError, SettingsError
+from cellvote.plates.acquisition import FIELD
 from cellvote.plates.plate_map import CONTROL_TYPE
 from cellvote.profiling.profiles import ProfileSettings, profile_columns
 from cellvote.profiling.selection import select_columns
@@ -64,7 +65,7 @@ def normalise_profiles(
     columns = profile_columns(profiles)
     numbers = profiles[columns].to_numpy(np.float64)
     plates = profiles["plate"].to_numpy(str)
-    reference, notes = _reference_wells(profiles, plate_map, numbers, settings)
+    reference, notes = choose_reference(profiles, np.isfinite(numbers).any(axis=1), plate_map, settings)
     keys = profiles[[c for c in profiles if c not in set(columns)]]
     compared = pd.DataFrame(numbers, columns=columns, index=keys.index)
     if settings.normalisation == "sphering":
@@ -81,18 +82,35 @@ def _with_profile(numbers: Floats) -> Floats:
     return numbers[np.isfinite(numbers).any(axis=1)]
 
 
-def _reference_wells(
-    profiles: pd.DataFrame, plate_map: pd.DataFrame, numbers: Floats, settings: ProfileSettings
+def choose_reference(
+    wells: pd.DataFrame, there: Wells, plate_map: pd.DataFrame, settings: ProfileSettings
 ) -> tuple[Wells, list[str]]:
-    """Mark the wells that the others of their plate are compared with."""
-    keys = [c for c in ("plate", "well", "field") if c in profiles]
-    there = np.isfinite(numbers).any(axis=1)
-    negative = np.zeros(len(profiles), np.bool_)
+    """Choose the wells that the others of their plate are compared with.
+
+    Parameters
+    ----------
+    wells
+        One row per well: ``plate``, ``well``; ``field`` where images have no wells.
+    there
+        Which of these have a profile.
+
+    Returns
+    -------
+    ndarray of bool, list of str
+        Which wells; and of which plates all wells had to do.
+
+    Raises
+    ------
+    PlateMapError
+        Where a plate has too few.
+    """
+    keys = [c for c in FIELD if c in wells]
+    negative = np.zeros(len(wells), np.bool_)
     if CONTROL_TYPE in plate_map:
-        known = profiles[keys].merge(plate_map[[*keys, CONTROL_TYPE]], on=keys, how="left")[CONTROL_TYPE]
+        known = wells[keys].merge(plate_map[[*keys, CONTROL_TYPE]], on=keys, how="left")[CONTROL_TYPE]
         negative = (known == "negative").fillna(value=False).to_numpy(np.bool_)
-    plates = profiles["plate"].to_numpy(str)
-    marked = np.zeros(len(profiles), np.bool_)
+    plates = wells["plate"].to_numpy(str)
+    marked = np.zeros(len(wells), np.bool_)
     notes, lacking = [], []
     for plate in np.unique(plates):
         here = (plates == plate) & there
