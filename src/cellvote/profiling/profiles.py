@@ -18,6 +18,9 @@ Statistic = Literal["median", "mad", "mean", "std", "count"]
 
 STATISTICS: Final[tuple[Statistic, ...]] = get_args(Statistic)
 
+USUAL_FLAGS: Final = ("touches_border", "degenerate")
+"""Yes-or-no columns of a cells table: cells that are cut off, and those that have no shape."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -38,7 +41,7 @@ class ProfileSettings(BaseModel, frozen=True, extra="forbid"):
         description="Of the cells of a well: median, mad (median absolute deviation), mean, std, count",
     )
     exclude: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        ("touches_border",),
+        USUAL_FLAGS,
         title="Leave out cells",
         description="For which one of these columns of the cells table is true; none keeps every cell",
     )
@@ -221,6 +224,8 @@ def kept_cells(flags: pd.DataFrame, settings: ProfileSettings) -> npt.NDArray[np
     """
     kept = np.ones(len(flags), np.bool_)
     for name in settings.exclude:
+        if name not in flags and name in USUAL_FLAGS:
+            continue  # tables that were measured before there was this column
         if name not in flags or not pd.api.types.is_bool_dtype(flags[name]):
             there = [str(c) for c in flags if pd.api.types.is_bool_dtype(flags[c])]
             raise SettingsError(
