@@ -10,19 +10,20 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
 
 from cellvote import __version__
 from cellvote.errors import SegmentationError, StudyError
 from cellvote.exporting.destination import check_free, telling
 from cellvote.exporting.h5ad import AnnotatedMatrix, Matrix, is_h5ad, write_h5ad
-from cellvote.exporting.measurement_names import cytomining_names, name_measurement
+from cellvote.exporting.measurement_names import cytomining_names, name_measurement, unique_names
 from cellvote.exporting.summary import ExportSummary
 from cellvote.exporting.table_files import iter_rows
 from cellvote.jobs.profile import read_profiles
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import CONCENTRATION_UM
 from cellvote.profiling.aggregate import read_measurement_names
-from cellvote.profiling.profiles import profile_columns, split_profile_column
+from cellvote.profiling.profiles import COUNTS, profile_columns, split_profile_column
 from cellvote.profiling.units import unit_of
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
@@ -48,8 +49,8 @@ def export_anndata(
 
     Of wells, ``X`` are the normalised profiles and the layer ``raw`` those as measured; where nothing was normalised,
     ``X`` are the latter. Of cells, ``X`` are the measurements as 32-bit floats, and ``obsm/spatial`` their centroids
-    (x, y) in px. ``obs`` says which well or cell a row is, with the columns of the plate map as categories; ``var`` tells
-    of each column its measurement, compartment, channel and unit, and its name in the other style.
+    (x, y) in px. ``obs`` says which well or cell a row is, with the columns of the plate map as categories; ``var`` of
+    each column its measurement, compartment, channel and unit, and its name in the other style.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def _wells(
         raw = profiles.raw[columns].to_numpy(np.float64)
         matrices["layers/raw"] = Matrix(len(columns), np.float64, [raw])
     keys = place_columns(shown)
-    obs = _with_plate_map(shown[keys], study).assign(n_cells=shown["n_cells"], n_excluded=shown["n_excluded"])
+    obs = _with_plate_map(shown[[*keys, *COUNTS]], study)
     obs.index = pd.Index(["/".join(part for part in map(str, row) if part) for row in shown[keys].to_numpy()])
     settings = profiles.record.settings.model_dump(mode="json")
     uns = _uns(study, name, "well") | {
@@ -130,8 +131,7 @@ def _cells(
     if {"centroid_x", "centroid_y"} <= set(there):
         place = read_table(path, ["centroid_x", "centroid_y"])[["centroid_x", "centroid_y"]].to_numpy(np.float64)
         matrices["obsm/spatial"] = Matrix(2, np.float64, [place])
-    obs = _with_plate_map(known[FIELD], study)
-    obs = pd.concat([obs, known.drop(columns=FIELD)], axis=1)
+    obs = _with_plate_map(known, study)
     well = known["plate"].str.cat(known["well"].where(known["well"] == "", "/" + known["well"]))
     obs.index = pd.Index(well + "/" + known["field"].astype("str") + "/" + known["label_id"].astype("str"))
     var = _variables(columns, study, cytomining=cytomining)
@@ -142,22 +142,21 @@ def _uns(study: Study, name: str, level: Level) -> dict[str, Any]:
     return {"version": __version__, "study": study.path.name, "segmentation": name, "level": level}
 
 
-def _with_plate_map(places: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Say of each row what the plate map says: text as categories, concentrations in µM as numbers."""
+def _with_plate_map(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Add to each row what the plate map says of it: text as categories, concentrations in µM as numbers."""
     plate_map = study.plate_map.drop(columns="imaged", errors="ignore")
     keys = place_columns(plate_map)
-    rows = pd.MultiIndex.from_frame(plate_map[keys]).get_indexer(pd.MultiIndex.from_frame(places[keys]))
-    obs: dict[str, Any] = {str(c): places[c] if c == "field" else pd.Categorical(places[c]) for c in places}
-    for column in plate_map:
-        if column in keys:
-            continue
+    places = pd.MultiIndex.from_frame(plate_map[keys]).get_indexer(pd.MultiIndex.from_frame(rows[keys]))
+    obs: dict[str, Any] = {str(c): rows[c] if is_numeric_dtype(rows[c]) else pd.Categorical(rows[c]) for c in rows}
+    said = [str(c) for c in plate_map if c not in keys]
+    for column, name in zip(said, unique_names([*obs, *said])[len(obs) :], strict=True):
         entries = plate_map[column].astype("str")
         if column == CONCENTRATION_UM:
             numbers = np.append(pd.to_numeric(entries, errors="coerce").to_numpy(np.float64), np.nan)
-            obs[str(column)] = numbers[rows]
+            obs[name] = numbers[places]
         else:
             codes, categories = pd.factorize(pd.concat([entries, pd.Series([""])]), sort=True)
-            obs[str(column)] = pd.Categorical.from_codes(codes[rows], categories)
+            obs[name] = pd.Categorical.from_codes(codes[places], categories)
     return pd.DataFrame(obs)
 
 

@@ -13,7 +13,7 @@ from cellvote.errors import SegmentationError
 from cellvote.exporting.cytomining import metadata_names
 from cellvote.exporting.destination import check_free, telling
 from cellvote.exporting.grey_scale import full_scales
-from cellvote.exporting.measurement_names import Compartment, name_measurement, unique_names
+from cellvote.exporting.measurement_names import Compartment, channel_token, name_measurement, unique_names
 from cellvote.exporting.summary import ExportSummary
 from cellvote.exporting.table_files import AddRows, iter_rows, write_rows, writing_rows
 from cellvote.plates.acquisition import FIELD, field_keys, place_columns
@@ -181,14 +181,15 @@ def _images(
         images[f"Count_{kind}"] = n[1:]
     images = images.assign(Group_Index=images["ImageNumber"], Group_Number=1)
     files = dict(_files(study, fields))
-    scalings = {f"Scaling_{channel}": scale for channel, scale in scales.items()}
+    scalings = {f"Scaling_{channel_token(channel)}": scale for channel, scale in scales.items()}
     return pd.concat([images, wells.rename(columns=named), pd.DataFrame(files)], axis=1).assign(**scalings)
 
 
 def _files(study: Study, fields: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[Any]"]]:
     """Name the file of each channel: of a stack that of its first plane; none of a channel that is combined."""
     first = study.planes.sort_values(["timepoint", "z", "page"], kind="stable").drop_duplicates([*FIELD, "channel"])
-    for number, channel in enumerate(study.info.channels):
+    for number, name in enumerate(study.info.channels):
+        channel = channel_token(name)
         planes = fields.merge(first[first["channel"] == number], on=FIELD, how="left")
         paths = planes["path"].fillna("")
         yield f"FileName_{channel}", paths.map(lambda path: PurePosixPath(path).name).astype("str")

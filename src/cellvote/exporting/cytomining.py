@@ -45,13 +45,11 @@ def cytomining_profiles(profiles: pd.DataFrame, plate_map: pd.DataFrame, channel
         Of the study.
     """
     keys = place_columns(profiles)
-    wells = profiles[[*keys, *_COUNTS]].merge(plate_map.drop(columns="imaged", errors="ignore"), on=keys, how="left")
-    named = metadata_names([str(c) for c in wells if c not in _COUNTS]) | _COUNTS
+    wells = profiles[[*keys, *_COUNTS]].rename(columns=_KEYS | _COUNTS)
+    said = cytomining_wells(plate_map.drop(columns="imaged", errors="ignore"))
+    wells = wells.merge(said, on=[_KEYS[key] for key in keys], how="left")
     numbers = profiles[profile_columns(profiles)]
-    return pd.concat(
-        [wells.rename(columns=named), numbers.rename(columns=cytomining_names(map(str, numbers.columns), channels))],
-        axis=1,
-    )
+    return pd.concat([wells, numbers.rename(columns=cytomining_names(map(str, numbers.columns), channels))], axis=1)
 
 
 def cytomining_cells(cells: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:

@@ -122,7 +122,7 @@ def name_measurement(column: str, channels: Sequence[str]) -> MeasurementName:
     if category == "Texture" and "_".join(words).startswith("information_"):
         scales, words = scales[1:], ["_".join(words[:2]), *words[2:]]
     words = [word for word in words if not _SCALE.fullmatch(word)]
-    shown = [_token(name) for name in measured_in]
+    shown = [channel_token(name) for name in measured_in]
     stem = "_".join(words)
     if stem in _TURNED:
         shown.reverse()
@@ -159,7 +159,7 @@ def _camel(words: Sequence[str]) -> str:
     return "".join(word[:1].upper() + word[1:] for part in words for word in part.split("_"))
 
 
-def _token(channel: str) -> str:
+def channel_token(channel: str) -> str:
     """Write a channel so that it is one part of a name."""
     return "".join(c for c in channel if c.isalnum() or c in "-.+") or "Channel"
 
