@@ -79,7 +79,7 @@ def write_h5ad(path: Path, content: AnnotatedMatrix) -> None:
         _write_frame(file, "obs", content.obs)
         _write_frame(file, "var", content.var)
         for name, value in content.uns.items():
-            _write_value(file["uns"], name, value)
+            _write_value(file["uns"], _key(name), value)
 
 
 def is_h5ad(path: Path) -> bool:
@@ -129,10 +129,15 @@ def _write_names(group: "h5py.Group", names: Sequence[str]) -> None:
 
 
 def _unique_keys(columns: Sequence[str]) -> list[str]:
-    """Name columns without ``/``, which would be a group in HDF5."""
+    """Name columns as HDF5 takes them, no two the same."""
     from cellvote.exporting.measurement_names import unique_names
 
-    return unique_names(["_index", *(column.replace("/", "|") or "_" for column in columns)])[1:]
+    return unique_names(["_index", *map(_key, columns)])[1:]
+
+
+def _key(name: str) -> str:
+    """Write a name without ``/``, which would be a group in HDF5."""
+    return name.replace("/", "|").replace("\0", " ") or "_"
 
 
 def _write_column(group: "h5py.Group", key: str, column: "pd.Series[Any]") -> None:
@@ -160,7 +165,7 @@ def _write_value(group: "h5py.Group", key: str, value: Any) -> None:
         below = group.create_group(key)
         _mark(below, "dict")
         for name, one in value.items():
-            _write_value(below, str(name).replace("/", "|"), one)
+            _write_value(below, _key(str(name)), one)
     elif isinstance(value, str):
         import h5py
 
