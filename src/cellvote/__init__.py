@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cellvote.jobs.measure import measure_study as measure
     from cellvote.jobs.predict import evaluate_study as evaluate
     from cellvote.jobs.predict import predict_study as predict
+    from cellvote.jobs.profile import profile_study as profile
     from cellvote.jobs.segment import segment_study as segment
     from cellvote.jobs.train import train_study as train
     from cellvote.plates.layouts import read_plate
@@ -31,6 +32,7 @@ __all__ = [
     "measure",
     "measure_cells",
     "predict",
+    "profile",
     "read_plate",
     "segment",
     "segment_image",
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "measure": ("cellvote.jobs.measure", "measure_study"),
     "measure_cells": ("cellvote.profiling", "measure_cells"),
     "predict": ("cellvote.jobs.predict", "predict_study"),
+    "profile": ("cellvote.jobs.profile", "profile_study"),
     "read_plate": ("cellvote.plates.layouts", "read_plate"),
     "segment": ("cellvote.jobs.segment", "segment_study"),
     "segment_image": ("cellvote.segmentation", "segment_image"),

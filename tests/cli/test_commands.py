@@ -16,8 +16,8 @@ from cellvote.study.atomic import read_table, write_table
 from cellvote.synthetic import CHANNELS, SimulatedPlate
 
 COMMANDS = (
-    "demo", "inspect", "create", "segment", "measure", "train", "predict", "vote", "evaluate", "report", "export",
-    "view", "doctor",
+    "demo", "inspect", "create", "segment", "measure", "profile", "train", "predict", "vote", "evaluate", "report",
+    "export", "view", "doctor",
 )  # fmt: skip
 SCORE = {"accuracy", "balanced_accuracy", "f1_macro", "n", "ci95", "confusion", "abstained"}
 

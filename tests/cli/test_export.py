@@ -57,8 +57,11 @@ def test_fields_that_cannot_be_exported_are_listed_and_end_with_1(call: Call, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "anndata"), "--format anndata: a study can be exported as csv, parquet, ome-zarr"),
-        (("--format", "ome-zarr", "--ngff", "0.6"), "--ngff 0.6: OME-Zarr is written as 0.4 or 0.5"),
+        (("--format", "xls"), "--format xls: a study can be exported as csv, parquet, anndata, ome-zarr, cellprofiler"),
+        (("--format", "ome-zarr", "--ngff", "0.6"), "--ngff 0.6: it can be 0.5 or 0.4"),
+        (("--format", "csv", "--style", "camel"), "--style camel: it can be cellvote or cytomining"),
+        (("--format", "csv", "--level", "cell"), "--level: goes with --format anndata only"),
+        (("--format", "cellprofiler"), "is not segmented. Run: cellvote segment"),
         (("--format", "csv", "--segmentation", "none"), "is not segmented"),
     ],
 )

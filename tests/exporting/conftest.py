@@ -14,6 +14,7 @@ import zarr
 from pydantic_zarr import v2
 from tests.tiny_plates import create_study
 
+from cellvote.jobs.profile import profile_study
 from cellvote.jobs.segment import segment_study
 from cellvote.study import Study
 from cellvote.synthetic import PlateSettings, SimulatedPlate, write_plate
@@ -68,3 +69,10 @@ def validate() -> Callable[[Path, str], int]:
         return len(list(plate.well_groups))
 
     return run
+
+
+@pytest.fixture
+def profiled_study(study: Study) -> Study:
+    """Return a study with profiles, to be changed at will."""
+    profile_study(study, settings={"min_controls": 3, "exclude": "none"})
+    return study

@@ -68,10 +68,10 @@ def test_a_folder_of_something_else_is_never_written_into(study: Study, tmp_path
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["table.csv"]
 
 
-@pytest.mark.parametrize("file_format", ["anndata", "cellprofiler", "xls"])
+@pytest.mark.parametrize("file_format", ["xls", "CSV"])
 def test_formats_that_there_are_not_are_refused_with_those_that_there_are(
     new_study: Study, tmp_path: Path, file_format: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"{file_format}: a study can be exported as csv, parquet, ome-zarr"):
+    with pytest.raises(SettingsError, match=f"{file_format}: a study can be exported as csv, parquet, anndata, "):
         export_study(new_study, tmp_path / "out", file_format)
     assert not (tmp_path / "out").exists()

@@ -1,7 +1,8 @@
 """Exports: a study as other software reads it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from cellvote.errors import SettingsError
 from cellvote.exporting.summary import ExportSummary
@@ -10,10 +11,23 @@ from cellvote.study import Study
 
 __all__ = ["FORMATS", "ExportSummary", "export_study"]
 
-FORMATS: Final = ("csv", "parquet", "ome-zarr")
+FORMATS: Final = ("csv", "parquet", "anndata", "ome-zarr", "cellprofiler")
 """What a study can be exported as."""
 
-NGFF_VERSIONS: Final = ("0.4", "0.5")
+
+class _Option(NamedTuple):
+    """What an option may be (the first is the usual), and which formats have it."""
+
+    values: tuple[str | bool, ...]
+    formats: tuple[str, ...]
+
+
+_OPTIONS: Final = {
+    "style": _Option(("cellvote", "cytomining"), ("csv", "parquet", "anndata")),
+    "level": _Option(("well", "cell"), ("anndata",)),
+    "grey-values": _Option((False, True), ("cellprofiler",)),
+    "ngff": _Option(("0.5", "0.4"), ("ome-zarr",)),
+}
 
 
 def export_study(
@@ -22,6 +36,9 @@ def export_study(
     format: str,  # noqa: A002 - as on the command line
     *,
     segmentation: str = "",
+    style: str = "cellvote",
+    level: str = "well",
+    grey_values: bool = False,
     ngff: str = "0.5",
     overwrite: bool = False,
     workers: int | None = None,
@@ -38,7 +55,14 @@ def export_study(
     format, ngff
         One of `FORMATS`; the version of OME-Zarr.
     segmentation
-        Whose cells and label images; those of all segmentations where it is not given.
+        Whose cells and label images; those of all segmentations where it is not given. AnnData and CellProfiler's
+        tables are of one: the only one, where it is not given.
+    style
+        ``cellvote`` or ``cytomining``: how the columns of CSV, Parquet and AnnData are named.
+    level
+        ``well`` or ``cell``: what AnnData has a row for.
+    grey_values
+        Leave intensities in CellProfiler's tables as they were measured, instead of from 0 to 1.
 
     Raises
     ------
@@ -49,30 +73,50 @@ def export_study(
     """
     if format not in FORMATS:
         raise SettingsError(f"--format {format}: a study can be exported as {', '.join(FORMATS)}.")
-    if format != "ome-zarr":
+    common: dict[str, Any] = {
+        "segmentation": segmentation,
+        "overwrite": overwrite,
+        "report": report,
+        "cancel": cancel,
+    }
+    _check_options(format, {"style": style, "level": level, "grey-values": grey_values, "ngff": ngff})
+    if format in ("csv", "parquet"):
         from cellvote.exporting.tables import export_tables
 
         return export_tables(
             study,
             out,
             "csv" if format == "csv" else "parquet",
-            segmentation=segmentation,
-            overwrite=overwrite,
-            report=report,
-            cancel=cancel,
+            style="cytomining" if style == "cytomining" else "cellvote",
+            **common,
         )
+    if format == "anndata":
+        from cellvote.exporting.annotated import export_anndata
+
+        return export_anndata(
+            study, out, level="cell" if level == "cell" else "well", cytomining=style == "cytomining", **common
+        )
+    if format == "cellprofiler":
+        from cellvote.exporting.cellprofiler import export_cellprofiler
+
+        return export_cellprofiler(study, out, grey_values=grey_values, **common)
     from cellvote.exporting.ome_zarr import export_ome_zarr
 
-    if ngff not in NGFF_VERSIONS:
-        raise SettingsError(f"--ngff {ngff}: OME-Zarr is written as {' or '.join(NGFF_VERSIONS)}.")
     return export_ome_zarr(
         study,
         out,
         version="0.4" if ngff == "0.4" else "0.5",
-        segmentation=segmentation,
-        overwrite=overwrite,
         workers=workers,
         scheduler=scheduler,
-        report=report,
-        cancel=cancel,
+        **common,
     )
+
+
+def _check_options(format: str, given: Mapping[str, str | bool]) -> None:  # noqa: A002
+    """Raise a `SettingsError` where an option has no such value, or the format no such option."""
+    for name, value in given.items():
+        option = _OPTIONS[name]
+        if value not in option.values:
+            raise SettingsError(f"--{name} {value}: it can be {' or '.join(map(str, option.values))}.")
+        if value != option.values[0] and format not in option.formats:
+            raise SettingsError(f"--{name}: goes with --format {' or '.join(option.formats)} only. Leave it out.")

@@ -4,7 +4,7 @@ Times are measured on a sample of the very study, and scaled up: an estimate, sa
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.measure import measured_settings, up_to_date
+from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
 from cellvote.jobs.segment import resolve_settings
 from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
@@ -23,8 +24,11 @@ from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import join_plate_map, read_maps
 from cellvote.profiling.measurements import Outlines, measure_outlines
+from cellvote.profiling import measure_cells
+from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.segmentation import make_segmenter
+from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current
 from cellvote.study.ledger import Ledger
@@ -139,6 +143,43 @@ def dry_run_measure(
         writes=str(study.cells_path(name)),
         seconds=_in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,
+    )
+
+
+def dry_run_profile(
+    study: Study, segmentation: str = "", settings: ProfileSettings | Mapping[str, Any] | None = None
+) -> DryRun:
+    """Say what ``profile`` would do, from one or two of the measurements.
+
+    Raises
+    ------
+    PlateMapError, SettingsError, SegmentationError
+        As `profile_study`.
+    """
+    name = study.one_segmentation(segmentation)
+    if not isinstance(settings, ProfileSettings):
+        settings = validated(ProfileSettings, settings or {})
+    started = time.monotonic()
+    cells = CellsOnDisk.open(study, name)
+    groups, _ = group_cells(study, name, cells, settings)
+    grouped = time.monotonic()
+    timed = cells.measurements[:_N_TIMED]
+    for measurement in timed:
+        groups.statistics(cells.read(measurement), settings.statistics)
+    each = (time.monotonic() - grouped) / len(timed)
+    record = read_record(study, name)
+    why = ""
+    if record is not None:
+        differs = changed(record.settings.model_dump(mode="json"), settings.model_dump(mode="json"))
+        why = staleness(study, name, record) or (f"other settings: {differs}" if differs else "they are up to date")
+    n_columns = len(cells.measurements) * len(settings.statistics)
+    return DryRun(
+        reads=f"{len(cells.measurements)} measurements of {cells.n_cells:,} cells, one after the other",
+        computes=f"{', '.join(settings.statistics)} of {len(groups)} wells, {settings.normalisation}"
+        + (f" ({why})" if why else ""),
+        writes=str(profiles_path(study, name)),
+        seconds=grouped - started + each * len(cells.measurements),
+        n_bytes=16 * len(groups) * n_columns,
     )
 
 
