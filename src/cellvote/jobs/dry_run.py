@@ -26,6 +26,7 @@ from cellvote.progress import CancelToken, ignore_progress
 from cellvote.segmentation import make_segmenter
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current
+from cellvote.study.illumination import correction_mark
 from cellvote.study.ledger import Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import study_path
@@ -119,7 +120,8 @@ def dry_run_measure(study: Study, segmentation: str, *, workers: int | None) -> 
     folder = study.segmentation_folder(name)
     done = Ledger(folder / "measured.parquet").done()
     masks = Ledger(folder / "fields.parquet").done()
-    keys = sorted(key for key, record in masks.items() if key not in done or done[key].checksum != record.checksum)
+    mark = correction_mark(study)
+    keys = sorted(key for key, record in masks.items() if key not in done or done[key].checksum != record.checksum + mark)
 
     def one(key: FieldKey) -> int:
         label_image = read_label_image(study.mask_path(name, key))

@@ -17,6 +17,7 @@ from cellvote.profiling.measurements import measure_cells
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_table, write_json, write_table
+from cellvote.study.illumination import corrected, correction_mark, note_correction
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import field_file
@@ -32,7 +33,8 @@ class MeasureField:
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Measure one field and write its rows."""
         study = open_study(self.study_path)
-        image = study.read_field(key)
+        raw = study.read_raw_field(key)
+        image = corrected(study, key, raw)
         label_image = read_label_image(study.mask_path(self.segmentation, key))
         nuclei_path = study.mask_path(self.segmentation, key, "nuclei")
         nuclei = read_label_image(nuclei_path) if nuclei_path.exists() else None
@@ -51,8 +53,8 @@ class MeasureField:
             *key,
             status="done",
             n_cells=len(table),
-            checksum=file_checksum(study.mask_path(self.segmentation, key)),
-            image_hash=image_hash(image),
+            checksum=file_checksum(study.mask_path(self.segmentation, key)) + correction_mark(study),
+            image_hash=image_hash(raw),
         )
 
 
@@ -107,7 +109,7 @@ def measure_study(
 
 def _up_to_date(study: Study, segmentation: str, mask: FieldRecord, measured: FieldRecord | None) -> bool:
     path = study.mask_path(segmentation, mask.key)
-    if measured is None or not path.exists() or measured.checksum != file_checksum(path):
+    if measured is None or not path.exists() or measured.checksum != file_checksum(path) + correction_mark(study):
         return False
     return study.cells_path(segmentation).exists() or rows_path(study, segmentation, mask.key).exists()
 
@@ -128,7 +130,7 @@ def _put_together(study: Study, segmentation: str, keys: list[FieldKey], fresh: 
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)
     write_table(old, table)
-    write_json(folder / "measurements.json", {"channels": list(study.channels), "sets": ["core"]})
+    write_json(folder / "measurements.json", {"channels": list(study.channels), "sets": ["core"], **note_correction(study)})
     for crops in folder.glob("crops-*"):
         crops.unlink()  # cut from the masks before
     shutil.rmtree(folder / "rows", ignore_errors=True)
