@@ -130,7 +130,9 @@ def _put_together(study: Study, segmentation: str, keys: list[FieldKey], fresh: 
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)
     write_table(old, table)
-    write_json(folder / "measurements.json", {"channels": list(study.channels), "sets": ["core"], **note_correction(study)})
+    write_json(
+        folder / "measurements.json", {"channels": list(study.channels), "sets": ["core"], **note_correction(study)}
+    )
     for crops in folder.glob("crops-*"):
         crops.unlink()  # cut from the masks before
     shutil.rmtree(folder / "rows", ignore_errors=True)

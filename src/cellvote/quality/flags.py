@@ -72,9 +72,7 @@ def _focus_z(table: pd.DataFrame, channel: str, settings: QualitySettings) -> pd
 
 def _said(where: pd.Series, text: Callable[[int], str]) -> pd.Series:
     """Write a reason for the rows where something holds."""
-    found = np.flatnonzero(where.to_numpy(bool))
-    said = np.full(len(where), "", object)
-    said[found] = [text(i) for i in found]
+    said = [text(i) if found else "" for i, found in enumerate(where.tolist())]
     return pd.Series(said, index=where.index, dtype="str")
 
 

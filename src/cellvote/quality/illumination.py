@@ -50,7 +50,7 @@ class IlluminationSettings(BaseModel, frozen=True, extra="forbid"):
     rescale: Literal["mean", "minimum"] = Field(
         "mean",
         title="Rescale",
-        description="mean: brightness stays on average; minimum: the darkest place stays as it is, all others are dimmed",
+        description="mean: brightness stays on average; minimum: the darkest place stays as it is, others are dimmed",
     )
     most_fields: int = Field(
         400, ge=1, le=100_000, title="Most fields", description="Of each plate, spread evenly over it"

@@ -17,7 +17,7 @@ class QualitySettings(BaseModel, frozen=True, extra="forbid"):
         description="A field is empty where less of it stands out from background and noise",
     )
     focus_z: float = Field(
-        5.0,
+        4.0,
         gt=0,
         le=100,
         title="Focus (robust z)",
@@ -25,7 +25,7 @@ class QualitySettings(BaseModel, frozen=True, extra="forbid"):
         "the median of its plate and channel",
     )
     focus_drop: float = Field(
-        0.4, ge=0, le=10, title="Focus (drop of the slope)", description="and at least so far below that median"
+        0.5, ge=0, le=10, title="Focus (drop of the slope)", description="and at least so far below that median"
     )
     least_fields: int = Field(
         8,

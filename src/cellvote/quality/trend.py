@@ -28,7 +28,7 @@ class Trend:
 
 
 def fit_trend(binned: Binned) -> Trend:
-    """Fit a quadratic surface to the medians of about 16 × 16 tiles of a binned plane: bright cells hardly move these."""
+    """Fit a quadratic surface to the medians of about 16 × 16 tiles: bright cells hardly move these."""
     tiles = tile_medians(binned, max(1, max(binned.shape) // _TILES))
     spread = float(((tiles - tiles.mean()) ** 2).sum())
     if tiles.size < _LEAST_TILES or min(tiles.shape) < 3 or spread == 0:

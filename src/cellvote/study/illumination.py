@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tifffile
 from pydantic import BaseModel, ValidationError
 
-from cellvote.errors import ImageReadError, StudyError
+from cellvote.errors import ImageReadError, SegmentationError, StudyError
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, read_plane
 from cellvote.study.atomic import file_checksum, read_json, write_json, writing
@@ -114,7 +114,7 @@ def divide(plane: Pixels, function: IlluminationFunction, offset: float) -> Pixe
     light = (np.asarray(plane, np.float32) - np.float32(offset)) / function + np.float32(offset)
     if plane.dtype.kind == "f":
         return light.astype(plane.dtype)
-    limits = np.iinfo(plane.dtype)
+    limits = np.iinfo(plane.dtype.name)
     return np.clip(np.rint(light, out=light), limits.min, limits.max, out=light).astype(plane.dtype)
 
 
@@ -211,6 +211,23 @@ def correction_mark(study: "Study") -> str:
     """Give what stands behind the checksum of masks where their cells were measured through a correction."""
     correction = correction_in_use(study)
     return "" if correction is None else f"+{correction.checksum}"
+
+
+def check_cells_are_current(study: "Study", segmentation: str) -> None:
+    """See that the cells were measured on pixels as the study reads them now.
+
+    Raises
+    ------
+    SegmentationError
+        Where another illumination correction was in use, or none.
+    """
+    path = study.segmentation_folder(segmentation) / "measurements.json"
+    noted = read_json(path).get("illumination") if path.exists() else None
+    if path.exists() and noted != note_correction(study).get("illumination"):
+        raise SegmentationError(
+            f"{study.path}: the cells of {segmentation!r} were measured with another illumination correction, or "
+            f"without one. Run: cellvote segment and cellvote measure {study.path}"
+        )
 
 
 def use_correction(study: "Study", *, use: bool) -> None:
