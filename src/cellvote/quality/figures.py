@@ -94,7 +94,7 @@ def measure_plane(plane: Pixels) -> PlaneFigures:
         power_slope=float("nan") if flat else power_slope(values),
         laplacian_variance=_over(laplacian_variance(values), grey.median**2),
         normalised_variance=_over(grey.variance, grey.mean),
-        structure_percent=0.0 if flat else structure_percent(values, binned, grey.step),
+        structure_percent=0.0 if flat else structure_percent(values, binned - trend.surface, grey.step),
         trend_percent=100 * _over(trend.amplitude, abs(grey.median)),
         trend_fit=trend.explained,
     )

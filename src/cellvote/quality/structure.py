@@ -15,6 +15,8 @@ _LARGEST_CORRELATION: Final = 3.0
 """Noise that neighbours share may be this many times what independent pixels would leave after binning."""
 
 _MAD: Final = 1.4826
+_NOISE_OF_MEDIAN: Final = 0.41
+"""What the median of 3 × 3 independent values leaves of their noise."""
 
 Binned = npt.NDArray[np.float32]
 
@@ -45,15 +47,16 @@ def pixel_noise(plane: npt.NDArray[np.float32]) -> float:
 def structure_percent(plane: npt.NDArray[np.float32], binned: Binned, grey_step: float = 0.0) -> float:
     """Give the share of a plane's area that stands out from its surroundings by five times the noise.
 
-    Dim cells are found because pixels are averaged first, by 4 and by 12; shading is taken off tile by tile. A hot
-    pixel or a speck counts with no more than its own small area.
+    Dim cells are found because pixels are averaged first, over 4 × 4, and looked at by the median of 3 × 3 of these,
+    too. What is left of shading is taken off tile by tile. A hot pixel or a speck counts with no more than its own
+    small area.
 
     Parameters
     ----------
     plane
         YX float32.
     binned
-        The same, from `bin_plane`.
+        The same, from `bin_plane`, without its illumination trend.
     grey_step
         Between two grey values that the camera tells apart: no noise is smaller than what rounding makes.
 
@@ -66,9 +69,7 @@ def structure_percent(plane: npt.NDArray[np.float32], binned: Binned, grey_step:
     rounding = grey_step / np.sqrt(12)
     noise = max(pixel_noise(plane), rounding, float(np.finfo(np.float32).tiny)) / BIN_PX
     out = np.zeros(rest.shape, bool)
-    for size in (1, 3):
-        smooth = rest if size == 1 else ndimage.uniform_filter(rest, size)
-        expected = noise / size
+    for smooth, expected in ((rest, noise), (ndimage.median_filter(rest, 3), _NOISE_OF_MEDIAN * noise)):
         found = float(_MAD * np.median(np.abs(smooth)))
         out |= np.abs(smooth) > _STANDS_OUT * min(max(found, expected), _LARGEST_CORRELATION * expected)
     return float(100 * out.mean())
