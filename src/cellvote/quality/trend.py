@@ -42,11 +42,23 @@ def fit_trend(binned: Binned) -> Trend:
     terms = _terms(tiles.shape)
     found, *_ = np.linalg.lstsq(terms, tiles.ravel(), rcond=None)
     rest = float(((tiles.ravel() - terms @ found) ** 2).sum())
-    surface = (_terms(binned.shape) @ found).reshape(binned.shape)
-    return Trend(surface.astype(np.float32), max(0.0, 1 - rest / spread))
+    return Trend(_surface(found, binned.shape), max(0.0, 1 - rest / spread))
+
+
+def _middles(shape: tuple[int, ...]) -> list[npt.NDArray[np.float64]]:
+    """Give the middles of the places of a grid that spans −1 to 1, rows and columns."""
+    return [(2 * np.arange(n) + 1) / n - 1 for n in shape]
 
 
 def _terms(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Give 1, x, y, x², xy, y² at the middle of each place of a grid that spans −1 to 1: (places, 6)."""
-    y, x = np.meshgrid(*((2 * np.arange(n) + 1) / n - 1 for n in shape), indexing="ij")
+    """Give 1, x, y, x², xy, y² at each place of a grid: (places, 6)."""
+    y, x = np.meshgrid(*_middles(shape), indexing="ij")
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+
+
+def _surface(found: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Binned:
+    """Add up the terms of `_terms` on a fine grid."""
+    y, x = (middles.astype(np.float32) for middles in _middles(shape))
+    one, of_x, of_y, of_xx, of_xy, of_yy = found.astype(np.float32)
+    along_y = one + of_y * y + of_yy * y * y
+    return np.asarray(along_y[:, None] + (of_x * x + of_xx * x * x)[None, :] + of_xy * y[:, None] * x[None, :])
