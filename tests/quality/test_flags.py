@@ -106,7 +106,7 @@ def test_reasons_of_several_flags_stand_side_by_side() -> None:
     table.loc[1, ["saturated_percent_DNA", "maximum_DNA"]] = [3.0, 4095.0]
     table.loc[1, ["trend_percent_Actin", "trend_fit_Actin"]] = [60.0, 0.9]
     reason = flagged(table).loc[1, "reason"]
-    assert reason == "saturated in DNA: 3 % of pixels at 4095; uneven in Actin: illumination differs by 60 %"
+    assert reason == "saturated in DNA: 3.0 % of pixels at 4095; uneven in Actin: illumination differs by 60 %"
 
 
 def test_cells_that_crowd_on_one_side_are_no_uneven_illumination() -> None:

@@ -76,6 +76,10 @@ def _said(where: pd.Series, text: Callable[[int], str]) -> pd.Series:
     return pd.Series(said, index=where.index, dtype="str")
 
 
+def _percent(value: float) -> str:
+    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
+
+
 def _empty(table: pd.DataFrame, channels: Sequence[str], settings: QualitySettings) -> pd.Series:
     shows = pd.concat([_shows_something(table, channel, settings) for channel in channels], axis=1).any(axis=1)
     most = table[[f"structure_percent_{channel}" for channel in channels]].max(axis=1).to_numpy()
@@ -85,7 +89,7 @@ def _empty(table: pd.DataFrame, channels: Sequence[str], settings: QualitySettin
     def text(i: int) -> str:
         if largest[i] == smallest[i]:
             return f"empty: all pixels are {largest[i]:g}"
-        return f"empty: {most[i]:.2g} % of the area stands out"
+        return f"empty: {_percent(most[i])} of the area stands out"
 
     return _said(~shows, text)
 
@@ -109,7 +113,7 @@ def _saturated(table: pd.DataFrame, channel: str, settings: QualitySettings) -> 
     share, largest = table[f"saturated_percent_{channel}"], table[f"maximum_{channel}"]
     return _said(
         share > settings.most_saturated_percent,
-        lambda i: f"saturated in {channel}: {share.iloc[i]:.2g} % of pixels at {largest.iloc[i]:g}",
+        lambda i: f"saturated in {channel}: {_percent(share.iloc[i])} of pixels at {largest.iloc[i]:g}",
     )
 
 
