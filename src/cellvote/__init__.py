@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from cellvote import learning
+    from cellvote.jobs.illumination import estimate_illumination
     from cellvote.jobs.measure import measure_study as measure
     from cellvote.jobs.predict import evaluate_study as evaluate
     from cellvote.jobs.predict import predict_study as predict
     from cellvote.jobs.profile import profile_study as profile
+    from cellvote.jobs.quality import assess_quality
     from cellvote.jobs.segment import segment_study as segment
     from cellvote.jobs.train import train_study as train
     from cellvote.plates.layouts import read_plate
@@ -27,6 +29,8 @@ __version__ = version("cellvote")
 
 __all__ = [
     "Study",
+    "assess_quality",
+    "estimate_illumination",
     "evaluate",
     "learning",
     "measure",
@@ -43,6 +47,8 @@ __all__ = [
 
 _HOMES: Final = {
     "Study": ("cellvote.study", "Study"),
+    "assess_quality": ("cellvote.jobs.quality", "assess_quality"),
+    "estimate_illumination": ("cellvote.jobs.illumination", "estimate_illumination"),
     "evaluate": ("cellvote.jobs.predict", "evaluate_study"),
     "measure": ("cellvote.jobs.measure", "measure_study"),
     "measure_cells": ("cellvote.profiling", "measure_cells"),

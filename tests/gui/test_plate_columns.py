@@ -12,6 +12,7 @@ from cellvote.gui.plate_columns import (
     FAILED_SHARE,
     MAP,
     MEASURED,
+    QUALITY,
     TREATMENT,
     Measured,
     colourings,
@@ -19,9 +20,11 @@ from cellvote.gui.plate_columns import (
     numbers_of,
     plate_column,
 )
+from cellvote.jobs.quality import assess_quality
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
+from cellvote.study.field_flags import quality_path
 
 A01, A02, A03, B01 = (("P", well) for well in ("A01", "A02", "A03", "B01"))
 
@@ -139,3 +142,33 @@ def test_the_column_of_controls_is_found(bare_study: Study) -> None:
     assert facts_of({A01: "negative"}, "control_type").control_column == "control_type"
     assert facts_of({A01: "negative"}, "Control Type").control_column == "Control Type"
     assert facts_of({A01: "x"}, "compound").control_column == ""
+
+
+def test_image_quality_colours_the_plate_by_the_share_of_fields_flagged() -> None:
+    quality = {"flagged": {A01: 0.5, A02: 0.0}, "power_slope_DNA": {A01: -2.5, A02: float("nan")}}
+    facts = facts_of({A01: "", A02: "", A03: ""}, quality=quality)
+    choices = {key: one for key, one in colourings(facts).items() if one.group == "Image quality"}
+    titles = {key: one.title for key, one in choices.items()}
+    assert titles == {
+        f"{QUALITY}flagged": "Share of fields flagged",
+        f"{QUALITY}power_slope_DNA": "Power slope (focus) · DNA",
+    }
+    share = plate_column(facts, f"{QUALITY}flagged")
+    assert (share.words(A01), share.words(A02), share.words(A03)) == ("50 %", "0 %", "")
+    slope = plate_column(facts, f"{QUALITY}power_slope_DNA")
+    assert slope.numbers == {A01: -2.5}
+    assert slope.no_value == "nothing to be seen"
+
+
+def test_image_quality_is_read_with_the_other_facts(small_study: Study) -> None:
+    assert read_facts(small_study).quality == {}
+    assess_quality(small_study, workers=1)
+    quality = read_facts(small_study).quality
+    assert set(quality["flagged"]) == {(key.plate, key.well) for key in small_study.fields}
+    assert f"{QUALITY}flagged" in colourings(read_facts(small_study))
+
+
+def test_a_damaged_table_of_image_quality_leaves_the_other_facts(small_study: Study) -> None:
+    assess_quality(small_study, workers=1)
+    quality_path(small_study).write_bytes(b"no table")
+    assert read_facts(small_study).quality == {}

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from cellvote import __version__
-from cellvote.cli import demo, exports, looking, plates, profiles, steps
+from cellvote.cli import demo, exports, looking, plates, profiles, quality, steps
 from cellvote.cli.terminal import err
 from cellvote.errors import CancelledError, CellVoteError
 from cellvote.progress import quiet_decoders
@@ -28,6 +28,8 @@ _ORDER = (
     "demo",
     "inspect",
     "create",
+    "quality",
+    "illumination",
     "segment",
     "measure",
     "profile",
@@ -40,7 +42,7 @@ _ORDER = (
     "view",
     "doctor",
 )
-for part in (demo.app, plates.app, looking.app, steps.app, profiles.app, exports.app):
+for part in (demo.app, plates.app, looking.app, steps.app, profiles.app, exports.app, quality.app):
     app.registered_commands += part.registered_commands
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
 

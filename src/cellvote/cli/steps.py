@@ -204,13 +204,14 @@ def vote(
     json: options.Json = False,
 ) -> None:
     """Show the vote of every field, well or treatment."""
-    from cellvote.jobs.predict import vote_study
+    from cellvote.jobs.predict import read_vote_settings, vote_study
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
     values = ({"method": method} if method else {}) | parse_assignments(assignments or [])
     opened = Study.open(study)
-    votes = vote_study(opened, model, by, validated(VoteSettings, values) if values else None)
+    stored = read_vote_settings(opened, model).model_dump()
+    votes = vote_study(opened, model, by, validated(VoteSettings, stored | values) if values else None)
     print_votes(votes, by, json=json)
 
 
@@ -223,13 +224,13 @@ def evaluate(
     json: options.Json = False,
 ) -> None:
     """Score a classifier on wells that it never saw, beside the baselines."""
-    from cellvote.jobs.predict import evaluate_study
+    from cellvote.jobs.predict import evaluate_study, read_vote_settings
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
-    values = parse_assignments(assignments or [])
-    settings = validated(VoteSettings, values) if values else None
-    result = evaluate_study(Study.open(study), model, classes=classes, settings=settings)
+    values, opened = parse_assignments(assignments or []), Study.open(study)
+    settings = validated(VoteSettings, read_vote_settings(opened, model).model_dump() | values) if values else None
+    result = evaluate_study(opened, model, classes=classes, settings=settings)
     if json:
         print_json(result)
     else:

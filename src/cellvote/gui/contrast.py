@@ -51,7 +51,7 @@ def contrast_of_study(
 
 def kept_contrast(study: Study, executor: Executor | None = None) -> dict[str, ContrastLimits]:
     """Give the contrast limits that were chosen for a study before, or choose and keep them in it."""
-    path, reading = _path(study), study.info.reading.model_dump_json()
+    path, reading = _path(study), study.info.reading.model_dump_json(exclude={"illumination"})
     with suppress(StudyError, ValidationError):
         kept = _Kept.model_validate(read_json(path))
         if kept.reading == reading and set(kept.limits) == set(study.channels):

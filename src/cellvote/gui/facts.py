@@ -12,8 +12,9 @@ import pandas as pd
 
 from cellvote.errors import CellVoteError, PredictionsError
 from cellvote.learning.classes import truth_of_wells
-from cellvote.plates.acquisition import FIELD, FieldKey
+from cellvote.plates.acquisition import FIELD, WELL, FieldKey
 from cellvote.profiling.aggregate import read_measurement_names
+from cellvote.quality.wells import read_quality_of_wells
 from cellvote.settings import validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table
@@ -102,6 +103,9 @@ class PlateFacts:
         Why the predictions cannot be shown, where they cannot.
     images
         Where images have no wells: what the plate map says of each of them.
+    quality
+        What image quality says of each well, by column of `quality.wells.read_quality_of_wells`; empty where it was
+        not assessed.
     """
 
     wells: dict[Well, dict[str, str]]
@@ -118,6 +122,7 @@ class PlateFacts:
     predicted: Predicted | None = None
     problem: str = ""
     images: dict[FieldKey, dict[str, str]] = field(default_factory=dict)
+    quality: dict[str, dict[Well, float]] = field(default_factory=dict)
 
     @cached_property
     def failed_wells(self) -> dict[Well, list[str]]:
@@ -188,8 +193,20 @@ def read_facts(study: Study, segmentation: str = "", model: str = "") -> PlateFa
         n_fields=dict(Counter((key.plate, key.well) for key in study.fields)),
         predicted=predicted,
         problem=problem,
+        quality=read_quality(study),
     )
     return with_counts(facts, study, segmentation) if segmentation else facts
+
+
+def read_quality(study: Study) -> dict[str, dict[Well, float]]:
+    """Read what image quality says of each well; nothing where it was not assessed, or the table is damaged."""
+    try:
+        table = read_quality_of_wells(study, study.channels)
+    except CellVoteError:
+        return {}
+    wells = list(zip(table["plate"].tolist(), table["well"].tolist(), strict=True))
+    columns = [str(name) for name in table if name not in WELL] if wells else []
+    return {name: dict(zip(wells, table[name].tolist(), strict=True)) for name in columns}
 
 
 def read_images(study: Study) -> dict[FieldKey, dict[str, str]]:

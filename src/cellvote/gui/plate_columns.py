@@ -11,11 +11,14 @@ from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well
 from cellvote.gui.vote_text import number, percent
 from cellvote.profiling.aggregate import Statistic
 from cellvote.profiling.units import unit_of
+from cellvote.quality.wells import FLAGGED, SHOWN_FIGURES
+from cellvote.study.field_flags import FLAGS
 from cellvote.voting.vote import NO_VOTE, TIE
 
 MAP: Final = "map:"
 SHARE_OF: Final = "share:"
 MEASURED: Final = "measured:"
+QUALITY: Final = "quality:"
 TREATMENT: Final = "treatment"
 CELLS: Final = "cells"
 CELLS_PER_FIELD: Final = "cells-per-field"
@@ -134,6 +137,7 @@ def colourings(facts: PlateFacts) -> dict[str, Choice]:
     if facts.treatments and not any(_is_column(facts, name) for name in facts.columns):
         choices.append(Choice(TREATMENT, "Treatment", "Plate map"))
     choices += [Choice(f"{MAP}{name}", name, "Plate map") for name in facts.columns]
+    choices += [Choice(f"{QUALITY}{name}", _quality_title(name), "Image quality") for name in facts.quality]
     choices += [Choice(f"{MEASURED}{name}", name, "Measurements") for name in facts.measurements]
     return {choice.key: choice for choice in choices}
 
@@ -158,6 +162,8 @@ def plate_column(facts: PlateFacts, by: str, measured: Measured | None = None) -
         return _of_texts(by, column, {well: text for well, row in facts.wells.items() if (text := row[column])})
     if by == TREATMENT:
         return _of_texts(by, "Treatment", facts.treatments)
+    if by.startswith(QUALITY):
+        return _of_quality(by, facts)
     if by.startswith(MEASURED):
         return _of_measurement(by, measured)
     if by in {CELLS, CELLS_PER_FIELD, FAILED_FIELDS, FAILED_SHARE}:
@@ -172,6 +178,24 @@ def _of_measurement(by: str, measured: Measured | None) -> PlateColumn:
     numbers = {well: value for well, value in measured.values.items() if np.isfinite(value)}
     title = f"{measured.statistic} {name}"
     return PlateColumn(by, title, unit_of(name), numbers, no_value="not measured", of_cells=True)
+
+
+def _quality_title(name: str) -> str:
+    """Say what a column of image quality is: ``Power slope (focus) · DNA``."""
+    if name in {FLAGGED, *FLAGS}:
+        return f"Share of fields {name.replace('_', ' ')}"
+    figure = next((figure for figure in SHOWN_FIGURES if name.startswith(f"{figure}_")), "")
+    return f"{SHOWN_FIGURES[figure]} · {name.removeprefix(f'{figure}_')}" if figure else name
+
+
+def _of_quality(by: str, facts: PlateFacts) -> PlateColumn:
+    name = by.removeprefix(QUALITY)
+    values = {well: value for well, value in facts.quality.get(name, {}).items() if np.isfinite(value)}
+    title, none = _quality_title(name), "image quality not assessed"
+    if name in {FLAGGED, *FLAGS}:
+        highest = max(0.1, *values.values()) if values else 1.0
+        return PlateColumn(by, title, "", values, low=0, high=highest, write=percent, no_value=none)
+    return PlateColumn(by, title, "", values, no_value="nothing to be seen" if facts.quality else none)
 
 
 def _of_texts(by: str, title: str, texts: dict[Well, str]) -> PlateColumn:

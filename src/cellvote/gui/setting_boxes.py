@@ -35,6 +35,8 @@ def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) 
         return NumberBox(field, whole=kind is int, optional=optional)
     if kind is str and choices:
         return NameBox(choices)
+    if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
+        return SubsetBox([str(choice) for choice in get_args(get_args(kind)[0])])
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
         return ChecklistBox(choices) if choices else TextListBox()
     return TextBox() if kind is str else JsonBox(name)
@@ -278,6 +280,26 @@ class ChecklistBox(QListWidget):
         for i in range(self.count()):
             item = self.item(i)
             on = not value or str(item.text()) in value
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+
+class SubsetBox(ChecklistBox):
+    """Names to tick, where none ticked stands for none."""
+
+    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(choices, parent)
+        self.set_value(())
+
+    def value(self) -> tuple[str, ...]:
+        """Give the ticked names."""
+        items = [self.item(i) for i in range(self.count())]
+        return tuple(str(item.text()) for item in items if item.checkState() == Qt.CheckState.Checked)
+
+    def set_value(self, value: Sequence[str]) -> None:
+        """Tick these."""
+        for i in range(self.count()):
+            item = self.item(i)
+            on = str(item.text()) in value
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.executors import default_workers
+from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
 from cellvote.jobs.segment import resolve_settings
@@ -24,13 +25,16 @@ from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import join_plate_map, read_maps
 from cellvote.profiling.measurements import Outlines, measure_outlines
-from cellvote.profiling import measure_cells
 from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
+from cellvote.quality.figures import measure_field
+from cellvote.quality.illumination import IlluminationSettings, average_to_grid
 from cellvote.segmentation import make_segmenter
 from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current
+from cellvote.study.field_flags import quality_path
+from cellvote.study.illumination import illumination_folder
 from cellvote.study.ledger import Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import study_path
@@ -255,4 +259,42 @@ def dry_run_predict(study: Study, classifier: Classifier, segmentation: str, dev
         writes=str(study.predictions_folder(info.name)),
         seconds=seconds,
         n_bytes=len(cells) * (60 + 8 * len(info.classes)),
+    )
+
+
+def dry_run_quality(study: Study, *, wells: str, workers: int | None) -> DryRun:
+    """Say what ``quality`` would do, from measuring two fields in memory."""
+    done = Ledger(quality_path(study).with_name("assessed.parquet")).done()
+    keys = [key for key in study.select_fields(wells) if key not in done]
+
+    def one(key: FieldKey) -> int:
+        return 8 * len(measure_field(study.read_raw_field(key), study.channels))
+
+    seconds, n_bytes = _timed(keys, one)
+    return DryRun(
+        reads=f"{len(keys)} fields ({len(done)} are done), {len(study.channels)} channels each",
+        computes="focus, structure, saturation and illumination trend of each channel, and flags",
+        writes=str(quality_path(study)),
+        seconds=_in_parallel(seconds, len(keys), workers),
+        n_bytes=n_bytes,
+    )
+
+
+def dry_run_illumination(study: Study, settings: IlluminationSettings, *, workers: int | None) -> DryRun:
+    """Say what ``illumination`` would do, from averaging two fields in memory."""
+    keys = [key for plate in study.plates for key in spread_fields(study, plate, settings.most_fields)]
+    n_functions = len(study.plates) * len(study.channels)
+
+    def one(key: FieldKey) -> int:
+        image = study.read_raw_field(key)
+        average_to_grid(image)
+        return 4 * n_functions * int(image[0].size) // len(keys)
+
+    seconds, n_bytes = _timed(keys, one)
+    return DryRun(
+        reads=f"{len(keys)} fields of {len(study.plates)} plate(s)",
+        computes=f"{n_functions} illumination functions ({settings.statistic} of the fields, smoothed)",
+        writes=str(illumination_folder(study.path)),
+        seconds=_in_parallel(seconds, len(keys), workers),
+        n_bytes=n_bytes,
     )

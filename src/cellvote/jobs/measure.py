@@ -25,6 +25,7 @@ from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.settings import validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table, writing
+from cellvote.study.illumination import corrected, correction_mark, note_correction
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import field_file
@@ -59,16 +60,17 @@ class MeasureField:
 
 
 def _read_pixels(study: Study, key: FieldKey) -> tuple[Pixels, str]:
-    image = study.read_field(key)
-    return image, image_hash(image)
+    raw = study.read_raw_field(key)
+    return corrected(study, key, raw), image_hash(raw)
 
 
 def source_checksum(study: Study, segmentation: str, key: FieldKey, settings: MeasureSettings) -> str:
-    """Name what the rows of a field are made of beside its pixels: masks, nuclei and settings."""
+    """Name what the rows of a field are made of beside its raw pixels: masks, nuclei, settings and correction."""
     digest = hashlib.blake2b(settings.model_dump_json().encode(), digest_size=16)
     for kind in ("masks", "nuclei"):
         path = study.mask_path(segmentation, key, kind)
         digest.update(file_checksum(path).encode() if path.exists() else b"-")
+    digest.update(correction_mark(study).encode())
     return digest.hexdigest()
 
 
@@ -190,7 +192,8 @@ def _put_together(
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)
     write_table(old, table)
-    write_json(folder / "measurements.json", {"channels": list(study.channels), **settings.model_dump(mode="json")})
+    made_of = {"channels": list(study.channels), **note_correction(study)}
+    write_json(folder / "measurements.json", {**made_of, **settings.model_dump(mode="json")})
     for crops in folder.glob("crops-*"):
         crops.unlink()  # cut from the masks before
     shutil.rmtree(folder / "rows", ignore_errors=True)

@@ -17,6 +17,8 @@ from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table
+from cellvote.study.field_flags import left_out_note, quality_checksum, with_flags
+from cellvote.study.illumination import check_cells_are_current
 from cellvote.voting.evaluation import evaluate_predictions
 from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
 
@@ -68,6 +70,7 @@ def predict_study(
     predictions_name = prediction_name(study, classifier)
     check_device(device, classifier.info.inputs)
     name = study.one_segmentation(segmentation)
+    check_cells_are_current(study, name)
     cells = study.read_cells(name).reset_index(names="row")
     if cells.empty:
         raise PredictionsError(f"{study.path}: no cell was measured: there is nothing to predict.")
@@ -148,6 +151,12 @@ def read_note(study: Study, model: str) -> dict[str, Any]:
         raise PredictionsError(
             f"{model!r} was trained anew since it predicted this study. Run: cellvote predict {study.path} {model}"
         )
+    left_out = note.get("vote", {}).get("exclude_flags", ())
+    if left_out and note.get("quality") != quality_checksum(study, left_out):
+        raise PredictionsError(
+            f"image quality was assessed anew since the votes of {model!r} were counted, and they leave out fields by "
+            f"it. Run: cellvote predict {study.path} {model}"
+        )
     return note
 
 
@@ -196,6 +205,7 @@ def vote_study(study: Study, model: str, level: str = "well", settings: VoteSett
 
 def _vote_by(study: Study, predictions: pd.DataFrame, level: str, settings: VoteSettings) -> pd.DataFrame:
     by = LEVELS.get(level)
+    predictions = with_flags(study, predictions, settings.exclude_flags)
     if level == "treatment":
         predictions = predictions.merge(study.treatments, on=place_columns(study.treatments), how="inner")
     elif level == "well":
@@ -216,7 +226,8 @@ def _write_votes(
     folder = study.predictions_folder(name)
     for level in LEVELS:
         write_table(folder / f"{level}s.parquet", _vote_by(study, predictions, level, settings))
-    write_json(folder / "predictions.json", {**note, "vote": settings.model_dump(mode="json")})
+    quality = quality_checksum(study, settings.exclude_flags)
+    write_json(folder / "predictions.json", {**note, "vote": settings.model_dump(mode="json"), "quality": quality})
 
 
 def evaluate_study(
@@ -257,6 +268,16 @@ def evaluate_study(
             f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
         )
     settings = settings or read_vote_settings(study, model)
+    table = with_flags(study, table, settings.exclude_flags)
+    left_out = left_out_note(table, settings.exclude_flags, "votes and scores")
+    notes += [left_out] if left_out else []
+    untrained = sorted(set(info.settings.get("exclude_flags", ())) - set(settings.exclude_flags))
+    if untrained:
+        rule = " or ".join(untrained).replace("_", " ")
+        notes.append(
+            f"fields that are {rule} were left out of training, and have a say here: "
+            "predict with --set exclude_flags=… to leave them out of votes, too."
+        )
     result = evaluate_predictions(table, treatments=study.treatments, settings=settings)
     return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
 

@@ -18,6 +18,7 @@ from cellvote.segmentation import METHODS, make_segmenter
 from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, write_json
+from cellvote.study.illumination import corrected, note_correction
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.study.masks import read_label_image, write_label_image
 
@@ -37,7 +38,8 @@ class SegmentField:
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Segment one field and write its masks."""
         study = open_study(self.study_path)
-        image = study.read_field(key)
+        raw = study.read_raw_field(key)
+        image = corrected(study, key, raw)
         segmenter = make_segmenter(self.method, dict(self.settings_items), study.channels, [])
         found = segmenter.segment(image)
         path = study.mask_path(self.segmentation, key)
@@ -49,19 +51,19 @@ class SegmentField:
             status="done",
             n_cells=found.n_cells,
             checksum=file_checksum(path),
-            image_hash=image_hash(image),
+            image_hash=image_hash(raw),
         )
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, changed_ns: int) -> Study:
+def _opened(path: Path, changed_ns: tuple[int, ...]) -> Study:
     del changed_ns
     return Study.open(path)
 
 
 def open_study(path: Path) -> Study:
     """Open a study in a worker process, once for many fields."""
-    return _opened(path, (path / "images.parquet").stat().st_mtime_ns)
+    return _opened(path, tuple((path / name).stat().st_mtime_ns for name in ("images.parquet", "study.json")))
 
 
 def segment_study(
@@ -143,7 +145,8 @@ def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dic
         ``method``, ``asked`` (as given) and ``settings`` (nothing left automatic).
     """
     segmenter = make_segmenter(method, settings, study.channels, sample_fields(study))
-    return {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
+    note = {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
+    return note | note_correction(study)
 
 
 def sample_fields(study: Study, n: int = N_SAMPLE_FIELDS) -> list[Pixels]:
@@ -171,6 +174,11 @@ def _settings_to_use(
         fresh = resolve_settings(study, method, settings)  # before anything is thrown away
         study.remove(path.parent)
         return fresh
+    if there.get("illumination") != note_correction(study).get("illumination"):
+        raise StudyError(
+            f"the segmentation {name!r} was made of pixels with another illumination correction, or without one. "
+            "Give --name for a second one, or --overwrite to replace it."
+        )
     if there["method"] == method and there["asked"] == settings:
         return there
     difference = changed({"method": there["method"], **there["asked"]}, {"method": method, **settings})

@@ -35,6 +35,8 @@ from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.study.crops import open_crops, usual_crop_size_px
+from cellvote.study.field_flags import FLAGS_COLUMN, has_flag, left_out_note, with_flags
+from cellvote.study.illumination import check_cells_are_current
 from cellvote.voting.evaluation import baseline_score, evaluate_predictions
 from cellvote.voting.vote import PREFIX, VoteSettings
 
@@ -50,6 +52,11 @@ class TrainingPlan:
     wells
         One row per training well: ``plate``, ``well``, ``class_name``, ``group``, ``fold``, ``n_cells``; where images
         have no wells, one row per field, with ``field``.
+    fields
+        One row per field of these wells, also of those that are left out: ``class_name``, ``group``, ``fold``. A
+        field that was not trained on is still of a well that was.
+    left_out
+        Which fields are left out for their image quality, in one sentence; empty where none may be.
     """
 
     spec: ClassSpec
@@ -59,6 +66,8 @@ class TrainingPlan:
     inputs: Inputs
     cells: pd.DataFrame
     wells: pd.DataFrame
+    fields: pd.DataFrame
+    left_out: str = ""
 
     @property
     def n_folds(self) -> int:
@@ -89,13 +98,19 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
     """
     spec = parse_classes(classes) if isinstance(classes, str) else classes
     segmentation = study.one_segmentation(settings.segmentation)
+    check_cells_are_current(study, segmentation)
     wells = class_of_wells(study.plate_map, spec)
     spec = ClassSpec(find_column(study.plate_map, spec.column), spec.values)
     table = study.read_cells(segmentation)
     keys = place_columns(wells)
     cells = table.reset_index(names="row").merge(wells, on=keys, how="inner")
+    fields = cells[[*FIELD, "class_name"]].drop_duplicates()
     if settings.exclude_border:
         cells = cells[~cells["touches_border"]]
+    cells = with_flags(study, cells, settings.exclude_flags)
+    left_out = left_out_note(cells, settings.exclude_flags, "training")
+    if settings.exclude_flags:
+        cells = cells[~has_flag(cells[FLAGS_COLUMN], settings.exclude_flags)]
     counts = cells.groupby(keys).size().rename("n_cells").reset_index()
     wells = wells.merge(counts, on=keys, how="inner")
     present = tuple(spec.values) or tuple(sorted(wells["class_name"].unique()))
@@ -113,6 +128,8 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
         _inputs(study, table, settings),
         cells.reset_index(drop=True),
         wells,
+        fields.merge(wells[[*keys, "group", "fold"]], on=keys),
+        left_out,
     )
 
 
@@ -199,7 +216,8 @@ def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
     note = folder / "training.json"
     if overwrite and folder.exists():
         shutil.rmtree(folder)
-    there = read_json(note) if note.exists() else None
+    usual = TrainSettings().model_dump(mode="json")  # of settings that an older note does not know yet
+    there = {**{k: usual[k] for k in wanted if k in usual}, **read_json(note)} if note.exists() else None
     if there is not None and there != wanted:
         raise StudyError(
             f"the classifier {folder.name!r} was trained otherwise ({changed(there, wanted)}). "
@@ -273,8 +291,7 @@ def training_features(study: Study, plan: TrainingPlan, inputs: Inputs) -> Featu
 
 
 def _split_table(study: Study, plan: TrainingPlan) -> pd.DataFrame:
-    fields = plan.cells.drop_duplicates(FIELD)[[*FIELD, "class_name", "group", "fold"]]
-    table = fields.merge(image_hashes(study, plan.segmentation), on=FIELD, how="left")
+    table = plan.fields.merge(image_hashes(study, plan.segmentation), on=FIELD, how="left")
     return table[[*FIELD, "image_hash", "class_name", "group", "fold"]]
 
 
@@ -310,6 +327,7 @@ def _hold_to_account(
     settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
     metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
     metrics["baselines"] = _baselines(study, plan, settings)
+    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *metrics["notes"]]
     return metrics
 
 

@@ -5,6 +5,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
+from cellvote.study.field_flags import Flag
+
 NETWORKS: Final = ("small-resnet",)
 FORESTS: Final = ("forest",)
 
@@ -38,6 +40,12 @@ class TrainSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_st
     segmentation: str = Field("", title="Segmentation", description="Empty: the only one that there is")
     exclude_border: bool = Field(
         False, title="Leave out border cells", description="Do not train on cells that the image border cuts"
+    )
+    exclude_flags: tuple[Flag, ...] = Field(
+        (),
+        title="Leave out fields that are",
+        description="Do not train on fields with one of these flags of image quality: empty, out_of_focus, saturated, "
+        "uneven; empty: train on all",
     )
     scale: Literal["plate", "none"] = Field(
         "plate",

@@ -46,6 +46,12 @@ class FieldReading(BaseModel, frozen=True):
     combine: tuple[CombinedChannel, ...] = Field(
         (), title="Combined channels", description="Channels that are computed from others"
     )
+    illumination: bool = Field(
+        False,
+        title="Correct illumination",
+        description="Every step reads pixels divided by the illumination function of their plate and channel; "
+        "the window shows them as they are",
+    )
 
     def channels(self, channels: Sequence[str]) -> tuple[str, ...]:
         """All channels of a field: those on disk, then the combined ones."""

@@ -13,6 +13,7 @@ from cellvote.plates.acquisition import WELL
 from cellvote.reporting.dose_response import DoseResponse, dose_response, positive_class
 from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
+from cellvote.study.field_flags import with_flags
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.voting.vote import VoteSettings, vote
 
@@ -139,7 +140,8 @@ def collect_contents(
     classifier = find_classifier(study, model)
     info = classifier.info
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
-    votes = vote(_of_wells(predictions), WELL, settings)
+    flagged = with_flags(study, predictions, settings.exclude_flags)
+    votes = vote(_of_wells(flagged), WELL, settings)
     trained_on = _training_wells(study, classifier, predictions)
     wells = well_table(_of_wells(study.plate_map), votes, _of_wells(truth)[[*WELL, "truth"]], trained_on)
     evaluation, reason = None, ""

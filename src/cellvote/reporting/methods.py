@@ -68,6 +68,7 @@ def _votes(contents: ReportContents) -> Rows:
     return [
         ("method", contents.settings.method),
         ("least cells", str(contents.settings.min_cells)),
+        ("fields left out", " or ".join(contents.settings.exclude_flags).replace("_", " ") or "none"),
         ("training wells", "predicted by the one model that never saw them"),
         ("other wells", f"mean of the {contents.info.n_folds} models"),
         ("intervals", "95 %, over whole wells: bootstrap, or Wilson's where each well counts once"),

@@ -297,7 +297,7 @@ def overview_folder(study: Study, plate: str) -> Path:
 
 def fingerprint(study: Study, plate: str) -> str:
     """Name what an overview is made from: the images, how they are read, and where their fields lie."""
-    digest = hashlib.blake2b(study.info.reading.model_dump_json().encode(), digest_size=6)
+    digest = hashlib.blake2b(study.info.reading.model_dump_json(exclude={"illumination"}).encode(), digest_size=6)
     digest.update(json.dumps([study.info.source, study.info.channels, study.info.pixel_size_um]).encode())
     for table in (study.planes, study.positions):
         if table is not None:

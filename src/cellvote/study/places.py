@@ -21,10 +21,10 @@ def study_path(path: str | PathLike[str]) -> Path:
 
 def field_file(key: FieldKey, suffix: str) -> Path:
     """Where a field's file lies below a step's folder: ``PLATE/WELL_fN`` with a suffix."""
-    return Path(_folder_of(key.plate)) / f"{key.well or 'field'}_f{key.field}{suffix}"
+    return Path(folder_of(key.plate)) / f"{key.well or 'field'}_f{key.field}{suffix}"
 
 
-def _folder_of(plate: str) -> str:
+def folder_of(plate: str) -> str:
     """Name a folder after a plate: letters of any script stay, what some system forbids is quoted.
 
     Names that would be too long end in a hash, so that two plates never share a folder.

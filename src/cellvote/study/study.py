@@ -20,6 +20,7 @@ from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
 from cellvote.plates.wells import parse_well
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.illumination import corrected
 from cellvote.study.places import SUFFIX, checked_name, field_file, study_path
 
 __all__ = ["SCHEMA_VERSION", "SUFFIX", "Study", "StudyInfo", "checked_name", "field_file", "study_path"]
@@ -284,7 +285,19 @@ class Study:
             raise StudyError(f"{key}: was not imaged.") from None
 
     def read_field(self, key: FieldKey) -> Pixels:
-        """Read all channels of one field as CYX.
+        """Read all channels of one field as CYX, corrected for illumination where the study is set to that.
+
+        Raises
+        ------
+        ImageReadError
+            Where a file is missing or damaged.
+        StudyError
+            Where the study is set to correct, and the correction is not there or does not fit.
+        """
+        return corrected(self, key, self.read_raw_field(key))
+
+    def read_raw_field(self, key: FieldKey) -> Pixels:
+        """Read all channels of one field as CYX, as the camera saw them.
 
         Raises
         ------

@@ -8,7 +8,7 @@ import pandas as pd
 from cellvote.errors import PredictionsError
 from cellvote.plates.acquisition import FIELD, WELL, place_columns
 from cellvote.voting.metrics import codes_of, expected_calibration_error, score
-from cellvote.voting.vote import LEVELS, VoteSettings, class_columns, vote
+from cellvote.voting.vote import LEVELS, VoteSettings, class_columns, that_have_a_say, vote
 
 
 def evaluate_predictions(
@@ -23,7 +23,7 @@ def evaluate_predictions(
     ----------
     predictions
         One row per cell: ``plate``, ``well``, ``field``, ``truth`` and one probability column per class. Only
-        cells that no model was trained on belong here.
+        cells that no model was trained on belong here. Cells that have no say in votes are not scored either.
     treatments
         ``plate``, ``well``, ``treatment``; ``field`` too where images have no wells.
 
@@ -39,6 +39,7 @@ def evaluate_predictions(
         Where no cell has a known truth.
     """
     settings = settings or VoteSettings()
+    predictions = that_have_a_say(predictions, settings)
     if predictions.empty:
         raise PredictionsError("no held-out cell has a known class: there is nothing to evaluate.")
     columns = class_columns(predictions)

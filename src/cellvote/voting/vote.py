@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from cellvote.errors import PredictionsError
+from cellvote.study.field_flags import FLAGS_COLUMN, Flag, has_flag
 
 TIE: Final = "tie"
 """The class of a group where two classes lead."""
@@ -37,6 +38,12 @@ class VoteSettings(BaseModel, frozen=True, extra="forbid"):
         description="majority: one cell, one vote; mean-probability: doubtful cells count less",
     )
     min_cells: int = Field(10, ge=1, le=1_000_000, title="Least cells", description="With fewer cells there is no vote")
+    exclude_flags: tuple[Flag, ...] = Field(
+        (),
+        title="Leave out fields that are",
+        description="Cells of fields with one of these flags of image quality have no say: empty, out_of_focus, "
+        "saturated, uneven; empty: all have one",
+    )
 
 
 def class_columns(predictions: pd.DataFrame, by: Sequence[str] = ()) -> dict[str, str]:
@@ -73,8 +80,9 @@ def vote(
     predictions
         One row per cell: the columns of ``by``, then one column per class (``probability_NAME`` or ``NAME``),
         rows summing to 1.
+        With ``exclude_flags`` also ``flags``, as from `study.field_flags.with_flags`.
     by
-        What makes a group, for example ``("plate", "well")``.
+        What makes a group, for example ``("plate", "well")``. A group none of whose cells has a say is not voted on.
 
     Returns
     -------
@@ -87,9 +95,11 @@ def vote(
     Raises
     ------
     PredictionsError
-        Where a column of ``by`` is missing, or a row does not sum to 1 (the first such cell is named).
+        Where a column of ``by`` is missing, or a row does not sum to 1 (the first such cell is named), or flags are
+        to be left out and not known.
     """
     settings = settings or VoteSettings()
+    predictions = that_have_a_say(predictions, settings)
     by = list(by)
     missing = [column for column in by if column not in predictions]
     if missing:
@@ -101,6 +111,24 @@ def vote(
     result = _count(predictions[by], ballots, list(classes), settings.min_cells)
     result.insert(len(by) + 4, "agreement", _agreement(predictions, by, ballots, list(classes), result))
     return result
+
+
+def that_have_a_say(predictions: pd.DataFrame, settings: VoteSettings) -> pd.DataFrame:
+    """Leave out the cells of fields with a flag that the settings name.
+
+    Raises
+    ------
+    PredictionsError
+        Where there is no column of flags.
+    """
+    if not settings.exclude_flags:
+        return predictions
+    if FLAGS_COLUMN not in predictions:
+        raise PredictionsError(
+            "fields are to be left out for their image quality, and the predictions do not know it: add the column "
+            f"{FLAGS_COLUMN!r} with study.field_flags.with_flags."
+        )
+    return predictions[~has_flag(predictions[FLAGS_COLUMN], settings.exclude_flags)]
 
 
 def _check_sums(predictions: pd.DataFrame, probabilities: npt.NDArray[np.float64]) -> None:

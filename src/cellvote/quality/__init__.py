@@ -1,0 +1,1 @@
+"""Image quality: figures of each plane, flags of each field, illumination corrections."""
