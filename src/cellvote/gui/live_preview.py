@@ -17,7 +17,7 @@ from cellvote.gui.preview_worker import FINDING, Request
 from cellvote.plates.acquisition import FieldKey
 
 REST_MS: Final = 180
-"""So long settings must rest before they are tried: between two steps of a spin box is less, between two thoughts more."""
+"""So long settings rest before they are tried: between two steps of a spin box is less, between two thoughts more."""
 
 KILL_AFTER_MS: Final = 400
 SLOW_MS: Final = 1500

@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QValidator, QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QListWidget, QListWidgetItem, QWidget
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QValidator, QWheelEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QToolButton,
+    QWidget,
+)
 
 AUTOMATIC: Final = "automatic"
 
@@ -35,9 +47,21 @@ def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) 
         return NumberBox(field, whole=kind is int, optional=optional)
     if kind is str and choices:
         return NameBox(choices)
+    if _is_path(name, kind):
+        return PathBox(name)
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
         return ChecklistBox(choices) if choices else TextListBox()
     return TextBox() if kind is str else JsonBox(name)
+
+
+_PATH_NAMES: Final = ("masks", "folder", "file", "path", "directory")
+
+
+def _is_path(name: str, kind: Any) -> bool:
+    """Whether a setting names a file or folder: by its type, else by the last word of its name."""
+    if kind is str:
+        return name.rpartition("_")[2] in _PATH_NAMES
+    return isinstance(kind, type) and issubclass(kind, PurePath)
 
 
 def _kind_of(annotation: Any) -> tuple[Any, bool]:
@@ -251,6 +275,60 @@ class JsonBox(TextBox):
         self.setText("" if value is None else json.dumps(value))
 
 
+class PathBox(QWidget):
+    """The path of a file or folder, typed, dropped or chosen; empty is automatic.
+
+    Parameters
+    ----------
+    name
+        Of the setting: one whose name ends in ``file`` is a file, others are folders.
+    """
+
+    changed = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._of_file = name.endswith("file")
+        self.line = QLineEdit()
+        self.line.textChanged.connect(lambda _text: self.changed.emit())
+        self.browse_button = QToolButton()
+        self.browse_button.setText("…")
+        self.browse_button.setToolTip("Choose a file" if self._of_file else "Choose a folder")
+        self.browse_button.clicked.connect(self._on_browse_clicked)
+        self.setAcceptDrops(True)
+        self.setFocusProxy(self.line)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(self.browse_button)
+
+    def value(self) -> str | None:
+        """Give the path; None where there is none."""
+        return str(self.line.text()).strip() or None
+
+    def set_value(self, value: Any) -> None:
+        """Show a path."""
+        self.line.setText("" if value is None else str(value))
+
+    def _on_browse_clicked(self) -> None:
+        if self._of_file:
+            path, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.value() or "")
+        else:
+            path = QFileDialog.getExistingDirectory(self, "Choose a folder", self.value() or "")
+        if path:
+            self.line.setText(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
+        """Take what lies on this computer."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Show what was dropped."""
+        self.line.setText(event.mimeData().urls()[0].toLocalFile())
+
+
 class ChecklistBox(QListWidget):
     """Names to tick; all ticked, or none, stands for all of them."""
 
@@ -281,5 +359,5 @@ class ChecklistBox(QListWidget):
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 
-SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | ChecklistBox
+SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | PathBox | ChecklistBox
 """What every input offers over one value: ``value()``, ``set_value(value)``, and the signal ``changed``."""

@@ -20,7 +20,15 @@ from cellvote.gui.preview_layers import COMPARED
 from cellvote.gui.turns import Turns
 
 COPY: Final = "copy:"
-_FOLLOWED: Final = ("contrast_limits", "contrast_limits_range", "gamma", "colormap", "visible", "opacity", "interpolation2d")
+_FOLLOWED: Final = (
+    "contrast_limits",
+    "contrast_limits_range",
+    "gamma",
+    "colormap",
+    "visible",
+    "opacity",
+    "interpolation2d",
+)
 
 
 class SideBySide:
