@@ -1,5 +1,6 @@
 """One process that computes previews: started warm, spoken to in JSON lines, killed without regret."""
 
+import atexit
 import json
 import sys
 import tempfile
@@ -122,6 +123,8 @@ class PreviewProcess:
             self._die()
 
     def _on_process_finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        if self._ended:
+            return
         self._on_error_ready()
         if status != QProcess.ExitStatus.NormalExit:
             self._last_words.append(f"it was killed, perhaps for want of memory (signal {code})")
@@ -142,6 +145,7 @@ def end_all() -> None:
 
 @lru_cache(maxsize=1)
 def _end_all_on_quit() -> None:
+    atexit.register(end_all)  # where the event loop was never left in order
     application = QCoreApplication.instance()
     if application is not None:
         application.aboutToQuit.connect(end_all)
