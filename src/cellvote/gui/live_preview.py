@@ -12,7 +12,7 @@ from typing import Any, Final
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from cellvote.gui.preview_process import PreviewProcess
+from cellvote.gui.preview_process import WORKER, PreviewProcess
 from cellvote.gui.preview_worker import FINDING, Request
 from cellvote.plates.acquisition import FieldKey
 
@@ -53,6 +53,11 @@ class PreviewAnswer:
 class LivePreview:
     """Computes previews.
 
+    Parameters
+    ----------
+    command
+        What is started as a preview process.
+
     Signals
     -------
     answered(PreviewAnswer)
@@ -70,7 +75,8 @@ class LivePreview:
     doing = Signal(str)
     failed = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, command: tuple[str, ...] = WORKER) -> None:
+        self._command = command
         self._process: PreviewProcess | None = None
         self._spare: PreviewProcess | None = None
         self._number = 0
@@ -126,7 +132,7 @@ class LivePreview:
     # What is asked for
 
     def _started(self) -> PreviewProcess:
-        process = PreviewProcess()
+        process = PreviewProcess(self._command)
         process.ready.connect(self._send_when_free)
         process.said.connect(self._on_said)
         process.died.connect(self._on_died)

@@ -14,13 +14,14 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from cellvote.jobs.segment import open_study, sample_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels
 from cellvote.progress import quiet_decoders
-from cellvote.segmentation import Segmenter, make_segmenter
+from cellvote.segmentation import Segmentation, Segmenter, make_segmenter
 from cellvote.study import Study
 from cellvote.study.masks import LabelImage
 
@@ -165,13 +166,23 @@ class Previewer:
     def _segment(self, request: Request, image: Pixels, segmenter: Segmenter, *, sure: bool) -> None:
         self._say(request, doing=FINDING)
         started = time.monotonic()
-        found = segmenter.segment(image)
+        found = _segmented(request, image, segmenter)
         seconds = round(time.monotonic() - started, 3)
         path = Path(f"{request.masks}{'-sure' if sure else ''}.npy")
         self._written.append(path)
         write_masks(path, found.label_image)
         settings = segmenter.settings.model_dump(mode="json")
         self._say(request, masks=str(path), cells=found.n_cells, seconds=seconds, settings=settings, sure=sure)
+
+
+def _segmented(request: Request, image: Pixels, segmenter: Any) -> Segmentation:
+    """Segment an image; a method that needs to know which field it is (masks that are imported) is told."""
+    if not hasattr(segmenter, "segment_field"):
+        return cast(Segmentation, segmenter.segment(image))
+    study = open_study(request.study)
+    with tempfile.TemporaryDirectory() as draft:
+        segmenter.prepare(study, Path(draft))
+        return cast(Segmentation, segmenter.segment_field(image, study, request.key, Path(draft)))
 
 
 def write_masks(path: Path, label_image: LabelImage) -> None:
@@ -251,8 +262,6 @@ class Inbox:
 def main() -> None:
     """Answer requests until the input ends."""
     quiet_decoders()
-    if hasattr(os, "nice"):
-        os.nice(5)  # the window comes first
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
 

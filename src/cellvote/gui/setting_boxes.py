@@ -47,20 +47,21 @@ def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) 
         return NumberBox(field, whole=kind is int, optional=optional)
     if kind is str and choices:
         return NameBox(choices)
-    if _is_path(name, kind):
-        return PathBox(name)
+    empty = "" if kind is str and not optional else None
+    if _is_path(name, kind, field.title or ""):
+        return PathBox(name, empty)
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
         return ChecklistBox(choices) if choices else TextListBox()
-    return TextBox() if kind is str else JsonBox(name)
+    return TextBox(empty) if kind is str else JsonBox(name)
 
 
 _PATH_NAMES: Final = ("masks", "folder", "file", "path", "directory")
 
 
-def _is_path(name: str, kind: Any) -> bool:
-    """Whether a setting names a file or folder: by its type, else by the last word of its name."""
+def _is_path(name: str, kind: Any, title: str) -> bool:
+    """Whether a setting names a file or folder: by its type, its title, or the last word of its name."""
     if kind is str:
-        return name.rpartition("_")[2] in _PATH_NAMES
+        return title.startswith(("Folder", "File")) or name.rpartition("_")[2] in _PATH_NAMES
     return isinstance(kind, type) and issubclass(kind, PurePath)
 
 
@@ -223,18 +224,25 @@ class NameBox(ChoiceBox):
 
 
 class TextBox(QLineEdit):
-    """Free text; empty is automatic."""
+    """Free text; empty is automatic.
+
+    Parameters
+    ----------
+    empty
+        What it gives where there is no text.
+    """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, empty: str | None = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._empty = empty
         self.setPlaceholderText(AUTOMATIC)
         self.textChanged.connect(lambda _text: self.changed.emit())
 
     def value(self) -> Any:
         """Give the text."""
-        return str(self.text()).strip()
+        return str(self.text()).strip() or self._empty
 
     def set_value(self, value: Any) -> None:
         """Show a text."""
@@ -257,7 +265,7 @@ class JsonBox(TextBox):
     """Anything else, written as on the command line: JSON, or text where it is none."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(None, parent)
         self.setAccessibleName(name)
 
     def value(self) -> Any:
@@ -282,12 +290,15 @@ class PathBox(QWidget):
     ----------
     name
         Of the setting: one whose name ends in ``file`` is a file, others are folders.
+    empty
+        What it gives where there is no path.
     """
 
     changed = Signal()
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, empty: str | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._empty = empty
         self._of_file = name.endswith("file")
         self.line = QLineEdit()
         self.line.textChanged.connect(lambda _text: self.changed.emit())
@@ -304,8 +315,8 @@ class PathBox(QWidget):
         layout.addWidget(self.browse_button)
 
     def value(self) -> str | None:
-        """Give the path; None where there is none."""
-        return str(self.line.text()).strip() or None
+        """Give the path."""
+        return str(self.line.text()).strip() or self._empty
 
     def set_value(self, value: Any) -> None:
         """Show a path."""

@@ -65,6 +65,8 @@ class SegmentDock(StepDock):
         self.listen(events.selection, self.run_choice.refresh)
         self.listen(events.segmentation, self._on_field_changed)
         self.listen(self.session.look.events.scope, self._on_field_changed)
+        if hasattr(self.session, "correcting"):
+            self.listen(self.session.correcting.changed, self._on_correcting_changed)
         self.show_now()
         self._loading.ask(_load_methods)
 
@@ -205,9 +207,14 @@ class SegmentDock(StepDock):
         self._show_circle()
 
     def _on_preview_switched(self, on: bool) -> None:
-        self.circle_box.setVisible(bool(self._diameter_names()))
-        if not on:
-            self._show_circle()
+        correcting = getattr(self.session, "correcting", None)
+        if on and correcting is not None and correcting.active:
+            correcting.stop()  # one set of cells at a time; what was painted is kept
+        self._show_circle()
+
+    def _on_correcting_changed(self) -> None:
+        if self.session.correcting.active:
+            self.preview.switch.setChecked(False)
 
     def _on_measured(self, settings: dict[str, Any], sure: bool) -> None:
         self._measured = settings
