@@ -178,11 +178,11 @@ class Previewer:
 def _segmented(request: Request, image: Pixels, segmenter: Any) -> Segmentation:
     """Segment an image; a method that needs to know which field it is (masks that are imported) is told."""
     if not hasattr(segmenter, "segment_field"):
-        return cast(Segmentation, segmenter.segment(image))
+        return cast("Segmentation", segmenter.segment(image))
     study = open_study(request.study)
     with tempfile.TemporaryDirectory() as draft:
         segmenter.prepare(study, Path(draft))
-        return cast(Segmentation, segmenter.segment_field(image, study, request.key, Path(draft)))
+        return cast("Segmentation", segmenter.segment_field(image, study, request.key, Path(draft)))
 
 
 def write_masks(path: Path, label_image: LabelImage) -> None:
