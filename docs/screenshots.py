@@ -4,8 +4,8 @@ Everything at once, into ``docs/images`` (``--study`` for a study that shows som
 
     xvfb-run -a -s "-screen 0 1440x920x24" python docs/screenshots.py all docs/images [--study STUDY --model MODEL]
 
-or only ``plate`` (plate view, overview, plate-map editor), ``segment``, ``pattern`` or ``predict``. What is not given is
-simulated.
+or only ``plate`` (plate view, overview, plate-map editor), ``segment``, ``pattern`` or ``predict``. What is not given
+is simulated.
 """
 
 import argparse

@@ -25,7 +25,6 @@ from cellvote.gui.cell_outlines import (
 from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
 from cellvote.gui.live_preview import LivePreview, PreviewAnswer
 from cellvote.gui.preview_layers import PreviewLayers
-from cellvote.gui.preview_worker import FINDING
 from cellvote.gui.session import Session
 from cellvote.gui.side_by_side import SideBySide
 from cellvote.plates.acquisition import FieldKey
@@ -37,6 +36,9 @@ Asked = tuple[str, dict[str, Any]]
 """A method, and what its settings are to differ in from the defaults."""
 
 OVER, BESIDE = "one over the other", "side by side"
+
+FINDING_WORDS: Final = "Finding cells …"
+BEFORE_WORDS: Final = " What is drawn is of the settings before."
 
 _SPIN_AFTER_MS: Final = 200
 _OPACITIES: Final[dict[Drawing, int]] = {"outlines": 100, "filled": 40}
@@ -90,7 +92,7 @@ class PreviewBox(QWidget):
         self._spin = QTimer(self)
         self._spin.setSingleShot(True)
         self._spin.setInterval(_SPIN_AFTER_MS)
-        self._spin.timeout.connect(self.bar.show)
+        self._spin.timeout.connect(self._on_long)
         self.live.answered.connect(self._on_answered)
         self.live.measured.connect(self._on_measured)
         self.live.doing.connect(self._on_doing)
@@ -171,10 +173,10 @@ class PreviewBox(QWidget):
         state = self._state
         key, study = state.key, state.study
         if study is None or key is None or not (self.on or self.other):
-            self._clear()
+            self.clear()
             return
         if self._session.look.scope != "field":
-            self._clear()
+            self.clear()
             self._say(_ONE_FIELD if self.on else "")
             return
         if self._shown is None or self._shown.key != key:
@@ -197,7 +199,8 @@ class PreviewBox(QWidget):
         if asked is not None:
             self.live.ask(study.path, key, *asked)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Show nothing, and forget what was asked for."""
         self._shown = self._answer = None
         self.live.forget()
         self._drawing.forget()
@@ -220,14 +223,18 @@ class PreviewBox(QWidget):
     # What comes back
 
     def _on_doing(self, what: str) -> None:
-        if what:
-            if not self.bar.isVisible() and not self._spin.isActive():
-                self._spin.start()
-            if what == FINDING and self._answer is None:
-                self._say("Finding cells …" if self.status.text() else "")
-        else:
+        """Say that something is computed, but not of what is there in the twinkling of an eye."""
+        if not what:
             self._spin.stop()
             self.bar.hide()
+        elif self.bar.isHidden() and not self._spin.isActive():
+            self._spin.start()
+
+    def _on_long(self) -> None:
+        self.bar.show()
+        if self._answer is None:
+            drawn = self._shown is not None and self._shown.answer is not None
+            self._say(FINDING_WORDS + (BEFORE_WORDS if drawn else ""))
 
     def _on_answered(self, answer: PreviewAnswer) -> None:
         if answer.key != self._state.key or not self.on:

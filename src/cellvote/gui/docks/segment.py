@@ -145,6 +145,7 @@ class SegmentDock(StepDock):
         for widget in (self.parts, self.run_button):
             widget.setVisible(there)
         self.results.forget()
+        self.preview.clear()
         self._on_method_chosen()
         self._on_results_written()
 
