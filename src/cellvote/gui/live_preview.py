@@ -1,8 +1,8 @@
 """The live preview: always of the newest settings and field, never queued, computed in warm processes.
 
 A change asks the process to leave off what it computes, which it does at the next line of Python code. Where that
-takes too long (one call into compiled code, a network on a slow machine), it is killed, and a spare that is warm
-already takes over. A spare is kept only where computing has shown to be slow: it takes memory.
+takes too long (one call into compiled code), it is killed as soon as a spare that is warm can take over. A spare is
+kept only where computing has shown to be slow: it takes memory.
 """
 
 from dataclasses import dataclass, replace
@@ -133,7 +133,7 @@ class LivePreview:
 
     def _started(self) -> PreviewProcess:
         process = PreviewProcess(self._command)
-        process.ready.connect(self._send_when_free)
+        process.ready.connect(self._on_ready)
         process.said.connect(self._on_said)
         process.died.connect(self._on_died)
         return process
@@ -155,11 +155,20 @@ class LivePreview:
         process.send(self._current)
 
     def _on_kill_time(self) -> None:
-        """Take the spare where the process does not leave off."""
-        if self._process is None or not self._process.busy:
+        """Take the spare where the process does not leave off; never kill before there is a warm one to go on with."""
+        process, spare = self._process, self._spare
+        if process is None or not process.busy:
             return
-        self._process.end()
-        self._process, self._spare = self._spare or self._started(), None
+        if spare is None:
+            self._spare = self._started()
+        elif spare.is_ready:
+            process.end()
+            self._process, self._spare = spare, None
+            self._send_when_free()
+
+    def _on_ready(self) -> None:
+        if self._current is None and not self._kill.isActive() and self._wanted is not None:
+            self._on_kill_time()
         self._send_when_free()
 
     def _on_slow_time(self) -> None:
