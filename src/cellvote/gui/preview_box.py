@@ -102,9 +102,16 @@ class PreviewBox(QWidget):
     # Parts
 
     def _make_parts(self) -> None:
-        self.switch = QCheckBox("Live preview of the field that is shown")
-        self.switch.setToolTip("Finds the cells anew whenever a setting or the field changes; nothing is kept")
+        self.switch = QCheckBox("Live preview")
+        self.switch.setToolTip(
+            "Find the cells of the field that is shown anew whenever a setting or the field changes; nothing is kept"
+        )
         self.switch.toggled.connect(self._on_switched)
+        self.circle_box = QCheckBox("Diameter as a circle")
+        self.circle_box.setToolTip(
+            "Draw the diameter on the image; drag the edge of the circle until it fits your cells"
+        )
+        self.circle_box.setChecked(True)
         self.drawing_box = combo("How cells are drawn", least=6)
         fill_combo(self.drawing_box, [(name, name) for name in _OPACITIES], "outlines")
         self.drawing_box.currentIndexChanged.connect(self._on_drawing_chosen)
@@ -136,10 +143,11 @@ class PreviewBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        parts = (self.switch, self.look_row, self.bar, self.status, self.compare_row, self.way_row, self.agreement)
+        head = row(self.switch, self.circle_box)
+        parts = (head, self.look_row, self.bar, self.status, self.compare_row, self.way_row, self.agreement)
         for widget in parts:
             layout.addWidget(widget)
-        for widget in (self.bar, self.look_row, self.status, self.way_row, self.agreement):
+        for widget in (self.circle_box, self.bar, self.look_row, self.status, self.way_row, self.agreement):
             widget.hide()
 
     @property

@@ -201,7 +201,7 @@ def test_the_circle_is_as_large_as_the_diameter_in_pixels_of_the_image(viewer, d
     viewer.camera.zoom *= 4
     assert layer.edge_width == pytest.approx(thin / 4)
     assert np.ptp(ring_of(viewer), axis=0) == pytest.approx([8, 8], abs=0.02)
-    dock.circle_box.setChecked(False)
+    dock.preview.circle_box.setChecked(False)
     assert "Diameter" not in viewer.layers
 
 

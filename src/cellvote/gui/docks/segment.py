@@ -55,6 +55,7 @@ class SegmentDock(StepDock):
         self._make_parts()
         self._lay_out()
         self.preview.measured.connect(self._on_measured)
+        self.preview.circle_box.toggled.connect(self._show_circle)
         self.preview.switch.toggled.connect(self._on_preview_switched)
         self.circle.dragged.connect(self._on_circle_dragged)
         self.run_choice.changed.connect(self._on_run_choice_changed)
@@ -84,10 +85,6 @@ class SegmentDock(StepDock):
         self.licence.setStyleSheet(_CAUTION)
         self.licence.setOpenExternalLinks(True)
         self.form_place = QVBoxLayout()
-        self.circle_box = QCheckBox("Diameter as a circle on the image")
-        self.circle_box.setToolTip("Drag the edge of the circle until it fits your cells")
-        self.circle_box.setChecked(True)
-        self.circle_box.toggled.connect(self._show_circle)
         self.name_line = QLineEdit()
         self.name_line.setToolTip("Name of the segmentation; a second one stands beside the first")
         self.name_line.textChanged.connect(self._show_caution)
@@ -108,7 +105,6 @@ class SegmentDock(StepDock):
         parts.addWidget(row("Method", self.method_box))
         parts.addWidget(self.licence)
         parts.addWidget(self.preview)
-        parts.addWidget(self.circle_box)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
         self.corrections_place = QVBoxLayout()
@@ -240,8 +236,8 @@ class SegmentDock(StepDock):
 
     def _show_circle(self) -> None:
         """Draw the diameter while one tries settings on a field."""
-        wanted = self.preview.on and self.circle_box.isChecked() and self.session.look.scope == "field"
-        self.circle_box.setVisible(self.preview.on and bool(self._diameter_names()))
+        wanted = self.preview.on and self.preview.circle_box.isChecked() and self.session.look.scope == "field"
+        self.preview.circle_box.setVisible(self.preview.on and bool(self._diameter_names()))
         self.circle.show(self.diameter()[1] if wanted else None)
 
     def _on_circle_dragged(self, diameter_px: float) -> None:
