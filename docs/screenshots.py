@@ -198,7 +198,7 @@ def show_segmenting(study: Path, out: Path, well: str) -> list[Path]:
         preview.switch.setChecked(True)
         preview.compare_box.setCurrentIndex(preview.compare_box.findData("strict"))
         wait_until(lambda: session.idle and not preview.live.busy, 2.0)
-        viewer.camera.zoom *= 2
+        viewer.scene.camera.zoom *= 2
         dock.circle.show(dock.diameter()[1])
         made = [keep(grabbed(viewer, session), out / "window-segment.png")]
         session.close()

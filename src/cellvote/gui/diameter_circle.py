@@ -53,7 +53,7 @@ class DiameterCircle:
 
         self._on_mouse_pressed = _on_mouse_pressed
         viewer.mouse_drag_callbacks.append(_on_mouse_pressed)
-        viewer.camera.events.zoom.connect(self._on_zoomed)
+        viewer.scene.camera.events.zoom.connect(self._on_zoomed)
 
     @property
     def diameter_px(self) -> float | None:
@@ -93,7 +93,7 @@ class DiameterCircle:
         if viewer is not None:
             if self._on_mouse_pressed in viewer.mouse_drag_callbacks:
                 viewer.mouse_drag_callbacks.remove(self._on_mouse_pressed)
-            viewer.camera.events.zoom.disconnect(self._on_zoomed)
+            viewer.scene.camera.events.zoom.disconnect(self._on_zoomed)
 
     def _redraw(self) -> None:
         layer, viewer = self._layers.layer(CIRCLE), self._viewer()
@@ -110,7 +110,7 @@ class DiameterCircle:
 
     @staticmethod
     def _width(viewer: ViewerModel) -> float:
-        return float(_WIDTH_SCREEN_PX / max(viewer.camera.zoom, 1e-6))
+        return float(_WIDTH_SCREEN_PX / max(viewer.scene.camera.zoom, 1e-6))
 
     def _place(self, viewer: ViewerModel) -> tuple[float, float]:
         """Choose a place within what is seen of the field: a little above its middle."""
@@ -124,8 +124,8 @@ class DiameterCircle:
 
     def _seen(self, viewer: ViewerModel) -> tuple[tuple[float, float], tuple[float, float]]:
         height, width = self._layers.extent
-        _, y, x = viewer.camera.center
-        half_y, half_x = (n / 2 / max(viewer.camera.zoom, 1e-6) for n in viewer.canvas.size)
+        _, y, x = viewer.scene.camera.center
+        half_y, half_x = (n / 2 / max(viewer.scene.camera.zoom, 1e-6) for n in viewer.canvas.size)
         rows = float(np.clip(y - half_y, 0, height)), float(np.clip(y + half_y, 0, height))
         columns = float(np.clip(x - half_x, 0, width)), float(np.clip(x + half_x, 0, width))
         return rows, columns
@@ -137,7 +137,7 @@ class DiameterCircle:
         if layer is None or not layer.visible or viewer is None or self._centre is None or self._diameter_px is None:
             return False
         away = abs(self._distance(position) - self._diameter_px / 2)
-        return away * viewer.camera.zoom <= _GRIP_SCREEN_PX
+        return away * viewer.scene.camera.zoom <= _GRIP_SCREEN_PX
 
     def _distance(self, position: Any) -> float:
         y, x = self._centre or (np.nan, np.nan)
@@ -145,7 +145,7 @@ class DiameterCircle:
 
     def _dragging(self, viewer: ViewerModel, event: Any) -> Generator[None]:
         """Follow the mouse with the edge, and tell the diameter when the button is let go."""
-        pan, viewer.camera.mouse_pan = viewer.camera.mouse_pan, False
+        pan, viewer.scene.camera.mouse_pan = viewer.scene.camera.mouse_pan, False
         moved = False
         try:
             yield
@@ -155,7 +155,7 @@ class DiameterCircle:
                 self._redraw()
                 yield
         finally:
-            viewer.camera.mouse_pan = pan
+            viewer.scene.camera.mouse_pan = pan
         if moved and self._diameter_px is not None:
             self.dragged.emit(round(self._diameter_px, 1))
 

@@ -5,6 +5,7 @@ takes too long (one call into compiled code), it is killed as soon as a spare th
 kept only where computing has shown to be slow: it takes memory.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -122,7 +123,8 @@ class LivePreview:
         """End the processes; asking for something starts them anew."""
         self._wanted = self._current = None
         for timer in (self._rest, self._kill, self._slow):
-            timer.stop()
+            with suppress(RuntimeError):  # Qt has taken it away already, as the program ends
+                timer.stop()
         process, spare, self._process, self._spare = self._process, self._spare, None, None
         for one in (process, spare):
             if one is not None:

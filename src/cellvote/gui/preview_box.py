@@ -108,9 +108,7 @@ class PreviewBox(QWidget):
         )
         self.switch.toggled.connect(self._on_switched)
         self.circle_box = QCheckBox("Diameter as a circle")
-        self.circle_box.setToolTip(
-            "Draw the diameter on the image; drag the circle's edge until it fits your cells"
-        )
+        self.circle_box.setToolTip("Draw the diameter on the image; drag the circle's edge until it fits your cells")
         self.circle_box.setChecked(True)
         self.drawing_box = combo("How cells are drawn", least=6)
         fill_combo(self.drawing_box, [(name, name) for name in _OPACITIES], "outlines")

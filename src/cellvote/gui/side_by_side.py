@@ -5,6 +5,7 @@ many layers in a row, so the right box has copies of the channels, which share t
 """
 
 import weakref
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -94,7 +95,8 @@ class SideBySide:
     def close(self) -> None:
         """Do nothing more, as the window is closing."""
         self._turns.forget()
-        self._settle.stop()
+        with suppress(RuntimeError):  # Qt has taken it away already, as the program ends
+            self._settle.stop()
         viewer = self._viewer()
         if viewer is not None:
             for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):

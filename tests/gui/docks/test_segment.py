@@ -25,7 +25,7 @@ from cellvote.study.masks import write_label_image
 def dock(viewer, shown: Session, qtbot, settle) -> SegmentDock:
     """Return a dock on the small study, its preview with no process behind it."""
     made = docked(viewer, SegmentDock)
-    qtbot.waitUntil(lambda: made.form is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
     made.preview.live.start = lambda: None
     made.preview.live.ask = lambda *asked: asks.append(asked)
     asks: list[tuple] = []
@@ -70,7 +70,7 @@ def test_the_preview_shows_what_a_run_would_find_and_keeps_nothing(
     made = docked(viewer, SegmentDock)
     session.open_study(new_study.path)
     settle(session)
-    qtbot.waitUntil(lambda: made.form is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
     made.preview.switch.setChecked(True)
     qtbot.waitUntil(lambda: made.preview._answer is not None and not made.preview.live.busy, timeout=120_000)
     settle(session)
@@ -97,7 +97,7 @@ def test_the_preview_shows_what_a_run_would_find_and_keeps_nothing(
 
 def test_no_process_outlives_the_dock(viewer, shown: Session, qtbot, settle) -> None:
     made = docked(viewer, SegmentDock)
-    qtbot.waitUntil(lambda: made.form is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
     made.preview.switch.setChecked(True)
     (process,) = made.preview.live.process_ids
     with qtbot.waitSignal(made.destroyed):
@@ -198,7 +198,7 @@ def test_the_circle_is_as_large_as_the_diameter_in_pixels_of_the_image(viewer, d
     assert np.ptp(ring_of(viewer), axis=0) == pytest.approx([8, 8], abs=0.02)
     assert (ring_of(viewer) > 0).all()
     layer, thin = viewer.layers["Diameter"], viewer.layers["Diameter"].edge_width
-    viewer.camera.zoom *= 4
+    viewer.scene.camera.zoom *= 4
     assert layer.edge_width == pytest.approx(thin / 4)
     assert np.ptp(ring_of(viewer), axis=0) == pytest.approx([8, 8], abs=0.02)
     dock.preview.circle_box.setChecked(False)
@@ -213,12 +213,12 @@ def test_dragging_the_edge_of_the_circle_sets_the_diameter(viewer, dock: Segment
     event = SimpleNamespace(position=(y, x + 4), type="mouse_press")
     drag = press(viewer, event)
     next(drag)
-    assert not viewer.camera.mouse_pan
+    assert not viewer.scene.camera.mouse_pan
     event.type, event.position = "mouse_move", (y + 6, x)
     next(drag)
     event.type = "mouse_release"
     assert list(drag) == []
-    assert viewer.camera.mouse_pan
+    assert viewer.scene.camera.mouse_pan
     assert dock.form.box("nucleus_diameter_px").value() == 12
     assert dock.asks[-1][3] == {"nucleus_diameter_px": 12.0}
 
@@ -226,11 +226,11 @@ def test_dragging_the_edge_of_the_circle_sets_the_diameter(viewer, dock: Segment
 def test_beside_the_circle_the_mouse_moves_the_picture(viewer, dock: SegmentDock) -> None:
     dock.preview.switch.setChecked(True)
     dock.form.setValue({"nucleus_diameter_px": 8})
-    viewer.camera.zoom = 20
+    viewer.scene.camera.zoom = 20
     y, x = dock.circle._centre
     press = viewer.mouse_drag_callbacks[-1]
     assert list(press(viewer, SimpleNamespace(position=(y, x), type="mouse_press"))) == []
-    assert viewer.camera.mouse_pan
+    assert viewer.scene.camera.mouse_pan
     assert viewer.layers.selection.active is not viewer.layers["Diameter"]
 
 
@@ -357,7 +357,7 @@ def test_the_chosen_well_is_segmented_and_its_cells_are_told_as_they_come(
     made = docked(viewer, SegmentDock)
     session.open_study(new_study.path)
     settle(session)
-    qtbot.waitUntil(lambda: made.form is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
     made.run_choice.set_value(SELECTION)
     made.run_button.click()
     qtbot.waitUntil(lambda: session.runner.step is None, timeout=240_000)
