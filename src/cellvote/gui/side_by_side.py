@@ -146,7 +146,7 @@ class SideBySide:
             return
         right = [layer for layer in viewer.layers if _is_right(layer)]
         n_left = len(viewer.layers) - len(right)
-        if right and list(viewer.layers[n_left:]) != right:
+        if right and list(viewer.layers)[n_left:] != right:
             viewer.layers.move_multiple([viewer.layers.index(layer) for layer in right], len(viewer.layers))
         grid = viewer.canvas.grid
         for name, value in (("stride", max(n_left, 1)), ("shape", (1, 2)), ("enabled", bool(right))):
