@@ -4,10 +4,12 @@ Everything at once, into ``docs/images`` (``--study`` for a study that shows som
 
     xvfb-run -a -s "-screen 0 1440x920x24" python docs/screenshots.py all docs/images [--study STUDY --model MODEL]
 
-or only ``plate`` (plate view, overview, plate-map editor), ``pattern`` or ``predict``. What is not given is simulated.
+or only ``plate`` (plate view, overview, plate-map editor), ``segment``, ``pattern`` or ``predict``. What is not given
+is simulated.
 """
 
 import argparse
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -178,6 +180,32 @@ def show_pattern(out: Path) -> list[Path]:
     return made
 
 
+def show_segmenting(study: Path, out: Path, well: str) -> list[Path]:
+    """Show the live preview of a field, compared with what was found before by other settings."""
+    from cellvote.jobs.segment import segment_study
+    from cellvote.study import Study
+
+    opened = Study.open(study)
+    key = next((key for key in opened.fields if key.well == well), opened.fields[len(opened.fields) // 2])
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Study.open(shutil.copytree(study, Path(folder) / study.name))
+        segment_study(copy, "watershed", {"threshold_factor": 1.3}, name="strict", wells=f"{key.plate}/{key.well}")
+        viewer, session, _ = _opened(copy.path)
+        session.state.choose_well(key.plate, key.well)
+        _, dock = dock_of(viewer, "Segment")
+        wait_until(lambda: dock.form is not None)
+        preview = dock.preview
+        preview.switch.setChecked(True)
+        preview.compare_box.setCurrentIndex(preview.compare_box.findData("strict"))
+        wait_until(lambda: session.idle and not preview.live.busy, 2.0)
+        viewer.scene.camera.zoom *= 2
+        dock.circle.show(dock.diameter()[1])
+        made = [keep(grabbed(viewer, session), out / "window-segment.png")]
+        session.close()
+        viewer.close()
+    return made
+
+
 def show_predictions(study: Path, model: str, out: Path, well: str) -> list[Path]:
     """Show a well with its cells coloured by class, and the vote."""
     viewer, session, plate = _opened(study)
@@ -218,7 +246,7 @@ def _telling_well(session: Session) -> str:
 def main() -> None:
     """Make what was asked for, and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("all", "plate", "pattern", "predict"))
+    parser.add_argument("what", choices=("all", "plate", "segment", "pattern", "predict"))
     parser.add_argument("out", type=Path, help="folder for the PNG files")
     parser.add_argument("--study", type=Path, help="for predict: a study with predictions; simulated if not given")
     parser.add_argument("--model", default="", help="the classifier whose predictions are shown; the last if not given")
@@ -232,6 +260,9 @@ def main() -> None:
         if given.what in {"all", "predict"}:
             study, model = (given.study, given.model) if given.study else simulated_predictions(Path(folder))
             made += show_predictions(study, model, given.out, given.well)
+        if given.what in {"all", "segment"}:
+            study = given.study or given.plate or simulated_plate(Path(folder))
+            made += show_segmenting(study, given.out, given.well)
         if given.what in {"all", "pattern"}:
             made += show_pattern(given.out)
     for path in made:

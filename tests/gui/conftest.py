@@ -133,7 +133,7 @@ def settle(qtbot) -> Callable[[Session], None]:
     """Wait until everything that was asked for is shown."""
 
     def wait(session: Session) -> None:
-        qtbot.waitUntil(lambda: session.idle, timeout=20_000)
+        qtbot.waitUntil(lambda: session.idle, timeout=120_000)
 
     return wait
 

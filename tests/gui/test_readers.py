@@ -14,10 +14,8 @@ from tests.tiny_plates import write_images
 from cellvote.errors import ImageReadError
 from cellvote.gui.readers import plate_reader, read_plate_folder, read_study, study_reader
 from cellvote.gui.sample_data import sample_study
-from cellvote.gui.try_segmentation import main as try_segmentation
 from cellvote.gui.view import DOCKS, open_viewer
 from cellvote.study import Study
-from cellvote.study.masks import read_label_image
 
 
 def test_a_study_is_read_as_the_layers_of_its_first_field(small_study: Study, qapp) -> None:
@@ -108,17 +106,6 @@ def test_the_sample_plate_is_made_once(tmp_path: Path) -> None:
     written = (made.path / "study.json").stat().st_mtime_ns
     again = sample_study(tmp_path, **settings)
     assert (again.path / "study.json").stat().st_mtime_ns == written
-
-
-def test_a_field_is_tried_without_a_trace_in_the_study(new_study: Study, tmp_path: Path, capfd) -> None:
-    out = tmp_path / "masks.tif"
-    key = new_study.fields[0]
-    arguments = [str(new_study.path), key.plate, key.well, str(key.field), str(out), "watershed"]
-    assert try_segmentation([*arguments, "{}"]) == 0
-    assert read_label_image(out).shape == new_study.read_field(key).shape[1:]
-    assert new_study.segmentations == []
-    assert try_segmentation([*arguments, '{"nonsense": 1}']) == 2
-    assert "there is no setting 'nonsense'" in capfd.readouterr().err
 
 
 def test_view_opens_the_study_with_every_dock(

@@ -158,18 +158,6 @@ def test_a_study_that_is_not_there_changes_nothing(viewer, shown, tmp_path, sett
     assert len(viewer.layers) == 4
 
 
-def test_tried_masks_are_shown_until_the_next_field(viewer, shown, settle) -> None:
-    shown.show_preview(np.full((24, 24), 3, np.int32), "A01 field 1 · 1 cells · tried, not kept")
-    assert "tried, not kept" in text_of(viewer)
-    assert viewer.layers["Masks"].visible
-    assert not viewer.layers["Predictions"].visible
-    shown.state.choose_well("plate", "A02")
-    settle(shown)
-    assert np.array_equal(viewer.layers["Masks"].data, label_image())
-    assert not viewer.layers["Masks"].visible
-    assert viewer.layers["Predictions"].visible
-
-
 def test_layers_that_are_not_ours_are_left_alone(viewer, shown, settle) -> None:
     mine = viewer.add_points([[1, 1]], name="mine")
     shown.state.choose_well("plate", "A02")

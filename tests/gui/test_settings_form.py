@@ -1,11 +1,14 @@
 """Forms made from settings: what one sees is what the command line is told."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import BaseModel, Field
+from qtpy.QtWidgets import QFileDialog
 
 from cellvote.errors import SettingsError
+from cellvote.gui.setting_boxes import PathBox
 from cellvote.gui.settings_form import SettingsForm, assignments
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.segmentation import METHODS
@@ -130,3 +133,69 @@ def test_settings_that_do_not_fit_together_are_refused_in_one_sentence(qtbot) ->
     form.setValue({"name": "a"})
     with pytest.raises(SettingsError, match="'name' cannot be 'a'"):
         form.value()
+
+
+class Paths(BaseModel, frozen=True, extra="forbid"):
+    """Settings that name files and folders."""
+
+    masks: str = Field("", title="Masks")
+    weights_file: Path | None = None
+    method: str = ""
+
+
+class Many(BaseModel, frozen=True, extra="forbid"):
+    """More settings than are changed often."""
+
+    a: int = 1
+    b: int | None = None
+    c: bool = False
+    d: int = Field(4, json_schema_extra={"advanced": True})
+    e: str = Field("", json_schema_extra={"advanced": True})
+
+
+def test_a_setting_that_names_a_file_or_folder_can_be_chosen(qtbot, monkeypatch, tmp_path) -> None:
+    form = SettingsForm(Paths)
+    qtbot.addWidget(form)
+    assert form.value() == Paths()
+    boxes = form.box("masks"), form.box("weights_file")
+    assert all(isinstance(box, PathBox) for box in boxes)
+    assert not isinstance(form.box("method"), PathBox)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "w.safetensors"), ""))
+    for box in boxes:
+        box.browse_button.click()
+    assert form.value() == Paths(masks=str(tmp_path), weights_file=tmp_path / "w.safetensors")
+
+
+def test_what_is_rarely_changed_is_folded_away_but_counts(qtbot) -> None:
+    form = SettingsForm(Many, fold=True)
+    qtbot.addWidget(form)
+    form.show()
+    assert form.advanced == ("d", "e")
+    assert form.box("a").isVisible()
+    assert not form.box("d").isVisible()
+    assert form.fold_button.text() == "2 more settings"
+    form.setValue({"d": 7})
+    assert form.fold_button.text() == "2 more settings · 1 changed"
+    assert form.changed_values() == {"d": 7}, "out of sight is not out of use"
+    form.fold_button.click()
+    assert form.box("d").isVisible()
+
+
+def test_where_no_model_says_so_all_but_the_first_settings_are_folded_away(qtbot) -> None:
+    form = SettingsForm(Everything, fold=True)
+    qtbot.addWidget(form)
+    assert form.advanced == tuple(list(Everything.model_fields)[5:])
+    plain = SettingsForm(Everything)
+    qtbot.addWidget(plain)
+    assert plain.advanced == ()
+
+
+def test_empty_inputs_say_what_automatic_comes_to(form: SettingsForm) -> None:
+    form.show_automatic({"size_px": 24.31, "channel": "DNA", "whole": None})
+    assert form.box("size_px").lineEdit().placeholderText() == "automatic: 24.31"
+    assert form.box("channel").lineEdit().placeholderText() == "automatic: DNA"
+    assert form.box("whole").lineEdit().placeholderText() == "automatic"
+    form.show_automatic({"size_px": 24.31}, sure=False)
+    assert form.box("size_px").lineEdit().placeholderText() == "automatic ≈ 24.31"
+    assert form.value() == Everything()

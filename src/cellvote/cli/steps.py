@@ -26,7 +26,7 @@ def segment(
     method: Annotated[str, typer.Option("--method", help="watershed")] = "watershed",
     name: Annotated[str, typer.Option("--name", help="Of the segmentation; the method's where not given.")] = "",
     assignments: options.Assignments = None,
-    wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*")] = "",
+    wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*,PLATE/C03")] = "",
     overwrite: options.Overwrite = False,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels, Layer
 from cellvote.gui.contrast import limits, thinned
 from cellvote.gui.field_content import FieldContent
 from cellvote.gui.layer_data import (
+    MARK,
     MASKS,
     PREDICTIONS,
     channel_options,
@@ -32,7 +33,6 @@ from cellvote.gui.state import ContrastLimits, State
 from cellvote.gui.turns import Step, Turns
 from cellvote.plates.pixels import Pixels
 from cellvote.study import Study
-from cellvote.study.masks import LabelImage
 
 
 class FieldLayers:
@@ -50,7 +50,6 @@ class FieldLayers:
         self._viewer = weakref.ref(viewer)
         self._state = state
         self._setting_contrast = False
-        self._visible_before: dict[str, bool] = {}
         self._arranged: tuple[str, tuple[str, ...]] | None = None
         self._extent = (1, 1)
         self._turns = Turns()
@@ -82,6 +81,11 @@ class FieldLayers:
     def layer(self, role: str) -> Layer | None:
         """Find the layer with a role."""
         return next((layer for layer in self.ours() if mark_of(layer).get("role") == role), None)
+
+    @property
+    def study(self) -> Study | None:
+        """The study whose fields are shown."""
+        return self._state.study
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -122,7 +126,6 @@ class FieldLayers:
                 self._blank(layer, layer.data.shape[-2:])
             then()
             return
-        self._end_preview()
         shape = content.shape
         self._extent = (shape[0] * content.step, shape[1] * content.step)
         steps: list[Step] = [*self._showing(viewer, study, content), partial(self._arrange, viewer, content), then]
@@ -310,27 +313,32 @@ class FieldLayers:
         self._set(layer, data, step)
         layer.features = features
 
-    def show_preview(self, masks: LabelImage) -> None:
-        """Show masks that were tried on this field, in place of the study's, until another field is shown."""
-        viewer, study = self.viewer, self._state.study
-        if viewer is None or study is None or self._state.key is None:
-            return
-        self._end_preview()
-        pixels = np.zeros(masks.shape, np.uint8)
-        self._show_masks(viewer, study, FieldContent(self._state.key, (pixels,), masks))
-        self._select_made(viewer)
-        for role, visible in ((MASKS, True), (PREDICTIONS, False)):
-            layer = self.layer(role)
-            if layer is not None:
-                self._visible_before[role] = layer.visible
-                layer.visible = visible
+    # Cells that are not the study's
 
-    def _end_preview(self) -> None:
-        for role, visible in self._visible_before.items():
-            layer = self.layer(role)
-            if layer is not None:
-                layer.visible = visible
-        self._visible_before = {}
+    def show_labels(self, role: str, values: npt.NDArray[np.integer[Any]], colormap: Any, **options: Any) -> None:
+        """Show cells in a layer of their own, made where it is not there: on top, of the size of the field."""
+        viewer, study = self.viewer, self._state.study
+        if viewer is None or study is None:
+            return
+        layer = self.layer(role)
+        if layer is None:
+            mark = {MARK: {"role": role, "study": str(study.path)}}
+            insert_layer(viewer, Labels(values, colormap=colormap, metadata=mark, **options))
+            return
+        if layer.colormap != colormap:
+            layer.colormap = colormap
+        self._set(layer, values)
+        layer.editable = False
+        layer.visible = True
+
+    def take_out(self, *roles: str) -> None:
+        """Take layers out of the viewer; those that are not there are not missed."""
+        viewer = self.viewer
+        layers = [layer for layer in self.ours() if mark_of(layer).get("role") in roles]
+        if viewer is not None and layers:
+            with viewer.layers.batched_update():  # napari collects garbage after each that is taken out by itself
+                for layer in layers:
+                    viewer.layers.remove(layer)
 
 
 def _is_of_field(role: str) -> bool:

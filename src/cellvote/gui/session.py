@@ -295,13 +295,6 @@ class Session:
         else:
             self.look.scope = "field"
 
-    def show_preview(self, masks: Any, message: str) -> None:
-        """Show masks that were tried on the field that is shown."""
-        self.layers.show_preview(masks)
-        self._content = None  # coming back to this field shows what the study has
-        self.text.show(message)
-        self.text.show_legend([], [])
-
     # Steps
 
     def _on_step_finished(self, step: Step, result: StepResult) -> None:

@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QValidator, QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QListWidget, QListWidgetItem, QWidget
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QValidator, QWheelEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QToolButton,
+    QWidget,
+)
 
 AUTOMATIC: Final = "automatic"
 
@@ -37,9 +49,22 @@ def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) 
         return NameBox(choices)
     if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
         return SubsetBox([str(choice) for choice in get_args(get_args(kind)[0])])
+    empty = "" if kind is str and not optional else None
+    if _is_path(name, kind, field.title or ""):
+        return PathBox(name, empty)
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
         return ChecklistBox(choices) if choices else TextListBox()
-    return TextBox() if kind is str else JsonBox(name)
+    return TextBox(empty) if kind is str else JsonBox(name)
+
+
+_PATH_NAMES: Final = ("masks", "folder", "file", "path", "directory")
+
+
+def _is_path(name: str, kind: Any, title: str) -> bool:
+    """Whether a setting names a file or folder: by its type, its title, or the last word of its name."""
+    if kind is str:
+        return title.startswith(("Folder", "File")) or name.rpartition("_")[2] in _PATH_NAMES
+    return isinstance(kind, type) and issubclass(kind, PurePath)
 
 
 def _kind_of(annotation: Any) -> tuple[Any, bool]:
@@ -201,18 +226,25 @@ class NameBox(ChoiceBox):
 
 
 class TextBox(QLineEdit):
-    """Free text; empty is automatic."""
+    """Free text; empty is automatic.
+
+    Parameters
+    ----------
+    empty
+        What it gives where there is no text.
+    """
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, empty: str | None = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._empty = empty
         self.setPlaceholderText(AUTOMATIC)
         self.textChanged.connect(lambda _text: self.changed.emit())
 
     def value(self) -> Any:
         """Give the text."""
-        return str(self.text()).strip()
+        return str(self.text()).strip() or self._empty
 
     def set_value(self, value: Any) -> None:
         """Show a text."""
@@ -235,7 +267,7 @@ class JsonBox(TextBox):
     """Anything else, written as on the command line: JSON, or text where it is none."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(None, parent)
         self.setAccessibleName(name)
 
     def value(self) -> Any:
@@ -251,6 +283,63 @@ class JsonBox(TextBox):
     def set_value(self, value: Any) -> None:
         """Write the value as JSON."""
         self.setText("" if value is None else json.dumps(value))
+
+
+class PathBox(QWidget):
+    """The path of a file or folder, typed, dropped or chosen; empty is automatic.
+
+    Parameters
+    ----------
+    name
+        Of the setting: one whose name ends in ``file`` is a file, others are folders.
+    empty
+        What it gives where there is no path.
+    """
+
+    changed = Signal()
+
+    def __init__(self, name: str, empty: str | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._empty = empty
+        self._of_file = name.endswith("file")
+        self.line = QLineEdit()
+        self.line.textChanged.connect(lambda _text: self.changed.emit())
+        self.browse_button = QToolButton()
+        self.browse_button.setText("…")
+        self.browse_button.setToolTip("Choose a file" if self._of_file else "Choose a folder")
+        self.browse_button.clicked.connect(self._on_browse_clicked)
+        self.setAcceptDrops(True)
+        self.setFocusProxy(self.line)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.line, 1)
+        layout.addWidget(self.browse_button)
+
+    def value(self) -> str | None:
+        """Give the path."""
+        return str(self.line.text()).strip() or self._empty
+
+    def set_value(self, value: Any) -> None:
+        """Show a path."""
+        self.line.setText("" if value is None else str(value))
+
+    def _on_browse_clicked(self) -> None:
+        if self._of_file:
+            path, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.value() or "")
+        else:
+            path = QFileDialog.getExistingDirectory(self, "Choose a folder", self.value() or "")
+        if path:
+            self.line.setText(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
+        """Take what lies on this computer."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Show what was dropped."""
+        self.line.setText(event.mimeData().urls()[0].toLocalFile())
 
 
 class ChecklistBox(QListWidget):
@@ -303,5 +392,5 @@ class SubsetBox(ChecklistBox):
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 
-SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | ChecklistBox
+SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | PathBox | ChecklistBox
 """What every input offers over one value: ``value()``, ``set_value(value)``, and the signal ``changed``."""

@@ -119,6 +119,11 @@ class StepBox(QWidget):
         fields = "field" if len(failed) == 1 else "fields"
         self.failed_title.setText(f"<span style='color:{_BAD}'>{len(failed):,} {fields} failed</span> (click to look)")
 
+    def hide_failed(self) -> None:
+        """List no failed fields: they are listed elsewhere."""
+        self.failed.hide()
+        self.failed_title.hide()
+
     def say(self, text: str, *, error: bool = False) -> None:
         """Say something that is not of a step."""
         self._line.hide()

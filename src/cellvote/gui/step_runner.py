@@ -1,6 +1,5 @@
 """The long steps of one window: one at a time, several in a row, seen by every dock; each in its own process."""
 
-import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,8 +141,3 @@ def cellvote_step(
     """Make a step of ``cellvote`` that reports in JSON; see `Step`."""
     progress = () if arguments[0] in _QUICK else PROGRESS
     return Step(title, (*arguments, *progress, "--json"), dock, segmentation, model, study, writes=not study)
-
-
-def module_step(title: str, module: str, *arguments: str, dock: str = "") -> Step:
-    """Make a step of another module that keeps to the same protocol, and writes nothing into the study."""
-    return Step(title, arguments, dock, writes=False, command=(sys.executable, "-m", module))

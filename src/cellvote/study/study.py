@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -13,13 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from cellvote.errors import SegmentationError, SettingsError, StudyError
+from cellvote.errors import SegmentationError, StudyError
 from cellvote.plates.acquisition import FIELD, LABEL_COLUMNS, POSITION_COLUMNS, Acquisition, FieldKey, place_columns
 from cellvote.plates.fields import FieldReading, read_field
 from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
-from cellvote.plates.wells import parse_well
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.field_choice import choose_fields
 from cellvote.study.illumination import corrected
 from cellvote.study.places import SUFFIX, checked_name, field_file, study_path
 
@@ -249,27 +248,20 @@ class Study:
         return sorted(self._planes_of)
 
     def select_fields(self, wells: str = "") -> list[FieldKey]:
-        """Choose fields by their wells, such as ``"A01,B*"``; all of them where nothing is given.
+        """Choose fields by their wells; all of them where nothing is given.
+
+        Parameters
+        ----------
+        wells
+            Parts with commas between them, ``*`` and ``?`` standing for any letters: ``A01``, ``B*``; a well of one
+            plate, ``PLATE/A01``; a whole plate, ``PLATE/*``. A part with a comma in it stands in double quotes.
 
         Raises
         ------
         SettingsError
             Where a part of the choice fits no imaged well.
         """
-        parts = [part.strip() for part in wells.split(",") if part.strip()]
-        if not parts:
-            return list(self.fields)
-        chosen: set[FieldKey] = set()
-        for part in parts:
-            try:
-                spelled = parse_well(part)
-            except ValueError:
-                spelled = part.upper()
-            matching = {key for key in self.fields if fnmatchcase(key.well, spelled)}
-            if not matching:
-                raise SettingsError(f"no imaged well fits {part!r}; the first is {self.fields[0].well}.")
-            chosen |= matching
-        return sorted(chosen)
+        return choose_fields(self.fields, wells)
 
     def planes_of(self, key: FieldKey) -> pd.DataFrame:
         """The image planes of one field.

@@ -234,17 +234,6 @@ def test_a_closed_dock_hears_nothing_more(viewer, session, small_study, qtbot, s
 # The whole way
 
 
-def test_trying_shows_masks_and_keeps_none(viewer, session, new_study, qtbot, settle) -> None:
-    dock = make_dock(SegmentDock, viewer, qtbot, session, new_study, settle)
-    dock.try_button.click()
-    finish(session, qtbot, settle)
-    qtbot.waitUntil(lambda: "Masks" in viewer.layers, timeout=10_000)
-    assert viewer.layers["Masks"].data.any()
-    assert "tried, not kept" in viewer.canvas.overlays.text.text
-    assert "not kept" in dock.step_box.message.text()
-    assert new_study.segmentations == []
-
-
 @pytest.mark.slow
 def test_a_plate_is_segmented_trained_on_and_predicted_from_the_docks(
     viewer, session, new_study, qtbot, settle

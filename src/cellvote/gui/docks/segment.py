@@ -1,31 +1,33 @@
-"""The Segment dock: try settings on the field that is shown, then segment and measure the whole study."""
+"""The Segment dock: settings tried live on the field that is shown, then run on wells, a plate or all of them."""
 
-import json
-import os
-import tempfile
+import importlib
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 from napari.components import ViewerModel
 from pydantic import BaseModel
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import SettingsError
 from cellvote.gui.background import Background
+from cellvote.gui.diameter_circle import DiameterCircle
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
+from cellvote.gui.preview_box import PreviewBox
+from cellvote.gui.results_box import ResultsBox
+from cellvote.gui.run_choice import ALL, RunChoice
 from cellvote.gui.settings_form import SettingsForm
 from cellvote.gui.step_process import StepResult
-from cellvote.gui.step_runner import Step, cellvote_step, module_step
-from cellvote.gui.vote_text import field_name
-from cellvote.plates.acquisition import FieldKey
-from cellvote.study.masks import LabelImage, read_label_image
+from cellvote.gui.step_runner import Step, cellvote_step
 from cellvote.study.study import checked_name
 
-DOCK = "segment"
-TRYING = "Trying on this field"
+DOCK: Final = "segment"
+SEGMENTING: Final = "Segmenting"
+_CAUTION: Final = "color: #f2b34c;"
+
+Methods = dict[str, tuple[type[BaseModel], str]]
+"""Settings model and licence note of each method."""
 
 
 class SegmentDock(StepDock):
@@ -40,45 +42,90 @@ class SegmentDock(StepDock):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer, DOCK)
         self.form: SettingsForm | None = None
-        self._methods: dict[str, type[BaseModel]] = {}
-        self._tried: FieldKey | None = None
-        self._n_tried = 0
-        self._previews: list[Path] = []
-        self.destroyed.connect(partial(_remove, self._previews))
+        self._methods: Methods = {}
+        self._named_after = ""
+        self._measured: dict[str, Any] = {}
+        shown = self.session.layers.viewer or viewer
+        self.preview = PreviewBox(self.session, shown, self._asked)
+        self.circle = DiameterCircle(shown, self.session.layers)
+        self.destroyed.connect(partial(DiameterCircle.close, self.circle))
+        self.results = ResultsBox()
+        self.results.fieldClicked.connect(self._on_failed_field_clicked)
+        self.run_choice = RunChoice(self.state)
+        self._make_parts()
+        self._lay_out()
+        self.preview.measured.connect(self._on_measured)
+        self.preview.circle_box.toggled.connect(self._show_circle)
+        self.preview.switch.toggled.connect(self._on_preview_switched)
+        self.circle.dragged.connect(self._on_circle_dragged)
+        self.run_choice.changed.connect(self._on_run_choice_changed)
+        self._loading = Background(self._on_methods_loaded)
+        self.destroyed.connect(partial(Background.forget, self._loading))
+        events = self.state.events
+        self.listen(events.key, self._on_field_changed)
+        self.listen(events.selection, self.run_choice.refresh)
+        self.listen(events.segmentation, self._on_field_changed)
+        self.listen(self.session.look.events.scope, self._on_field_changed)
+        if hasattr(self.session, "correcting"):
+            self.listen(self.session.correcting.changed, self._on_correcting_changed)
+        self.show_now()
+        self._loading.ask(_load_methods)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still tried, drawn or read."""
+        return self._loading.busy or self.preview.busy or self.results.busy
+
+    # Parts
+
+    def _make_parts(self) -> None:
         self.method_box = combo("How cells are found")
         self.method_box.currentIndexChanged.connect(self._on_method_chosen)
+        self.licence = text_label("")
+        self.licence.setStyleSheet(_CAUTION)
+        self.licence.setOpenExternalLinks(True)
         self.form_place = QVBoxLayout()
         self.name_line = QLineEdit()
         self.name_line.setToolTip("Name of the segmentation; a second one stands beside the first")
-        self.try_button = QPushButton("Try here")
-        self.try_button.setToolTip("Segment the field that is shown with these settings, without keeping the masks")
-        self.try_button.clicked.connect(self._on_try_clicked)
-        self.run_button = QPushButton("Segment all")
-        self.run_button.setToolTip("Segment every field of the study, then measure the cells")
-        self.run_button.clicked.connect(self._on_run_clicked)
+        self.name_line.textChanged.connect(self._show_caution)
         self.overwrite_box = QCheckBox("Replace it where it is there")
         self.overwrite_box.setToolTip("Throw away what other settings made under this name")
+        self.overwrite_box.toggled.connect(self._show_caution)
+        self.caution = text_label("")
+        self.caution.setStyleSheet(_CAUTION)
+        self.summary = text_label("", quiet=True)
+        self.run_button = QPushButton("Segment all")
+        self.run_button.setToolTip("Segment, then measure the cells")
+        self.run_button.clicked.connect(self._on_run_clicked)
+
+    def _lay_out(self) -> None:
         self.parts = QWidget()
         parts = QVBoxLayout(self.parts)
         parts.setContentsMargins(0, 0, 0, 0)
         parts.addWidget(row("Method", self.method_box))
+        parts.addWidget(self.licence)
+        parts.addWidget(self.preview)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
+        self.corrections_place = QVBoxLayout()
+        corrections = _corrections_box(self.session)
+        if corrections is not None:
+            self.corrections_place.addWidget(corrections)
+        parts.addLayout(self.corrections_place)
+        parts.addWidget(heading("Run"))
+        parts.addWidget(self.run_choice)
         parts.addWidget(row("Name", self.name_line))
         parts.addWidget(self.overwrite_box)
-        self.summary = text_label("", quiet=True)
-        for widget in (self.needs, self.parts, self.summary):
+        parts.addWidget(self.caution)
+        parts.addWidget(self.summary)
+        parts.addWidget(self.results)
+        for widget in (self.needs, self.parts):
             self.body.addWidget(widget)
         self.body.addStretch(1)
-        self.buttons = row(self.try_button, self.run_button)
-        self.foot.addWidget(self.buttons)
+        self.foot.addWidget(self.run_button)
         self.foot.addWidget(self.step_box)
-        self._loading = Background(self._on_methods_loaded)
-        self._reading = Background(self._on_preview_read)
-        self.destroyed.connect(self._loading.forget)
-        self.destroyed.connect(self._reading.forget)
-        self.show_now()
-        self._loading.ask(_load_methods)
+        for widget in (self.licence, self.caution):
+            widget.hide()
 
     # What the study offers
 
@@ -89,9 +136,12 @@ class SegmentDock(StepDock):
             self._on_method_chosen()
 
     def _on_study_changed(self) -> None:
-        self.needs.setVisible(self.state.study is None)
-        self.parts.setVisible(self.state.study is not None)
-        self.buttons.setVisible(self.state.study is not None)
+        there = self.state.study is not None
+        self.needs.setVisible(not there)
+        for widget in (self.parts, self.run_button):
+            widget.setVisible(there)
+        self.results.forget()
+        self.preview.clear()
         self._on_method_chosen()
         self._on_results_written()
 
@@ -100,6 +150,11 @@ class SegmentDock(StepDock):
         there = ", ".join(study.segmentations) if study else ""
         self.summary.setText(f"Segmented so far: {there}" if there else "")
         self.summary.setVisible(bool(there))
+        self.preview.offer_segmentations()
+        self.run_choice.refresh()
+        self._show_caution()
+        if not self.preview.on:
+            self.preview.refresh()  # the masks that are compared may be others now
 
     def _on_method_chosen(self) -> None:
         """Show the form of the method; the settings of another method mean nothing here."""
@@ -109,51 +164,86 @@ class SegmentDock(StepDock):
         if self.form is not None:
             self.form_place.removeWidget(self.form)
             self.form.deleteLater()
-        channels = {name: list(study.channels) for name in self._methods[method].model_fields if "channel" in name}
-        self.form = SettingsForm(self._methods[method], choices=channels)
+        model, licence = self._methods[method]
+        channels = {name: list(study.channels) for name in model.model_fields if "channel" in name}
+        self.form = SettingsForm(model, choices=channels, fold=True)
+        self.form.valueChanged.connect(self._on_form_changed)
         self.form_place.addWidget(self.form)
-        self.name_line.setText(method)
+        self.licence.setText(licence)
+        self.licence.setVisible(bool(licence))
+        if self.name_line.text() in {"", self._named_after}:
+            self.name_line.setText(method)
+        self._named_after = method
+        self._measured = {}
+        self._on_form_changed()
 
     def _on_running_changed(self) -> None:
-        free = not self.state.running
-        self.try_button.setEnabled(free)
-        self.run_button.setEnabled(free)
+        self.run_button.setEnabled(not self.state.running)
 
     # Trying
 
-    def _on_try_clicked(self) -> None:
-        study, key = self.state.study, self.state.key
-        if study is None or key is None or self.form is None:
-            return
-        try:
-            settings = self.form.changed_values()
-        except SettingsError as error:
-            self.refuse(error)
-            return
-        self._tried = key
-        out = self._new_preview()
-        method = str(self.method_box.currentData())
-        arguments = (str(study.path), key.plate, key.well, str(key.field), str(out), method, json.dumps(settings))
-        self.run(module_step(TRYING, "cellvote.gui.try_segmentation", *arguments, dock=DOCK))
+    def _asked(self) -> tuple[str, dict[str, Any]] | None:
+        """Give method and settings as the preview and the run take them.
 
-    def _new_preview(self) -> Path:
-        """Name a temporary file for the masks, in place of the one before."""
-        _remove(self._previews)
-        handle, name = tempfile.mkstemp(prefix="cellvote-preview-", suffix=".tif")
-        os.close(handle)
-        self._previews.append(Path(name))
-        return self._previews[-1]
+        Raises
+        ------
+        SettingsError
+            Where a value is not allowed.
+        """
+        if self.form is None:
+            return None
+        return str(self.method_box.currentData()), self.form.changed_values()
 
-    def _on_step_finished(self, step: Step, result: StepResult) -> None:
-        super()._on_step_finished(step, result)
-        if step.title == TRYING and result.outcome == "done":
-            self._n_tried = int(result.answer["cells"])
-            self._reading.ask(partial(_read_once, self._previews))
+    def _on_form_changed(self) -> None:
+        self._show_circle()
+        self.preview.refresh()
 
-    def _on_preview_read(self, masks: Any) -> None:
-        if self._tried is not None and self._tried == self.state.key and isinstance(masks, np.ndarray):
-            name = field_name(self._tried, with_plate=self.state.several_plates)
-            self.session.show_preview(masks, f"{name} · {self._n_tried:,} cells · tried, not kept")
+    def _on_field_changed(self) -> None:
+        self.run_choice.refresh()
+        self.preview.refresh()
+        self._show_circle()
+
+    def _on_preview_switched(self, on: bool) -> None:
+        correcting = getattr(self.session, "correcting", None)
+        if on and correcting is not None and correcting.active:
+            correcting.stop()  # one set of cells at a time; what was painted is kept
+        self._show_circle()
+
+    def _on_correcting_changed(self) -> None:
+        if self.session.correcting.active:
+            self.preview.switch.setChecked(False)
+
+    def _on_measured(self, settings: dict[str, Any], sure: bool) -> None:
+        self._measured = settings
+        if self.form is not None:
+            self.form.show_automatic(settings, sure=sure)
+        self._show_circle()
+
+    # The diameter
+
+    def _diameter_names(self) -> list[str]:
+        return [name for name in self.form.names() if "diameter" in name] if self.form is not None else []
+
+    def diameter(self) -> tuple[str, float | None]:
+        """The setting that is a diameter, and its value: as it was set, else as it was measured."""
+        names = self._diameter_names()
+        if self.form is None or not names:
+            return "", None
+        given = {name: self.form.box(name).value() for name in names}
+        name = next((name for name in names if given[name]), names[0])
+        value = given[name] or self._measured.get(name)
+        return name, float(value) if isinstance(value, int | float) and value > 0 else None
+
+    def _show_circle(self) -> None:
+        """Draw the diameter while one tries settings on a field."""
+        wanted = self.preview.on and self.preview.circle_box.isChecked() and self.session.look.scope == "field"
+        self.preview.circle_box.setVisible(self.preview.on and bool(self._diameter_names()))
+        self.circle.show(self.diameter()[1] if wanted else None)
+
+    def _on_circle_dragged(self, diameter_px: float) -> None:
+        name, _ = self.diameter()
+        if self.form is not None and name:
+            self.form.setValue({name: diameter_px})
 
     # Running
 
@@ -171,43 +261,65 @@ class SegmentDock(StepDock):
         name = checked_name(self.name_line.text().strip())
         path, method = str(study.path), str(self.method_box.currentData())
         overwrite = ("--overwrite",) if self.overwrite_box.isChecked() else ()
-        segment = ("segment", path, "--method", method, "--name", name, *overwrite, *self.form.assignments())
+        wells = self.run_choice.wells()
+        chosen = ("--wells", wells) if wells else ()
+        arguments = ("--method", method, "--name", name, *overwrite, *chosen, *self.form.assignments())
         return [
-            cellvote_step("Segmenting", *segment, dock=DOCK, segmentation=name),
+            cellvote_step(SEGMENTING, "segment", path, *arguments, dock=DOCK, segmentation=name),
             cellvote_step("Measuring", "measure", path, "--segmentation", name, dock=DOCK, segmentation=name),
         ]
 
+    def _on_run_choice_changed(self) -> None:
+        self.run_button.setText(self.run_choice.words())
+        self._show_caution()
+
+    def _show_caution(self) -> None:
+        """Say what a run throws away before it does."""
+        study, name = self.state.study, self.name_line.text().strip()
+        replaces = study is not None and self.overwrite_box.isChecked() and name in study.segmentations
+        parts = replaces and self.run_choice.value() != ALL
+        self.caution.setText(f"All of {name!r} is thrown away, also the wells that are not chosen." if parts else "")
+        self.caution.setVisible(bool(parts))
+
     def _on_run_clicked(self) -> None:
         try:
-            self.run(*self.steps())
+            steps = self.steps()
         except SettingsError as error:
             self.refuse(error)
+            return
+        self.preview.switch.setChecked(False)  # what is kept is looked at now
+        self.run(*steps)
+
+    def _on_step_started(self, step: Step) -> None:
+        super()._on_step_started(step)
+        if step.dock == DOCK and step.title == SEGMENTING and self.state.study is not None:
+            self.results.follow(self.state.study, step.segmentation)
+
+    def _on_step_finished(self, step: Step, result: StepResult) -> None:
+        super()._on_step_finished(step, result)
+        if step.dock == DOCK and step.title == SEGMENTING:
+            self.results.finish()
+            self.step_box.hide_failed()  # they are listed above, where they came one by one
 
     def said_of(self, step: Step, result: StepResult) -> str:
         """Count what was found."""
         answer = result.answer if isinstance(result.answer, dict) else {}
-        if step.title == TRYING:
-            found = answer.get("settings", {})
-            measured = ", ".join(f"{name} {value}" for name, value in found.items())
-            return f"{answer.get('cells', 0):,} cells on this field, not kept.\nSettings used: {measured}"
-        what = "segmented" if step.title == "Segmenting" else "segmented and measured"
+        what = "segmented" if step.title == SEGMENTING else "segmented and measured"
         done = answer.get("fields", 0) - len(answer.get("failed", []))
         return f"{done:,} fields {what} · {answer.get('cells', 0):,} cells · {answer.get('seconds', 0):.0f} s"
 
 
-def _load_methods() -> dict[str, type[BaseModel]]:
+def _load_methods() -> Methods:
     """Import the segmentation methods; scikit-image takes most of a second, so not in the window's thread."""
-    from cellvote.segmentation import METHODS
+    from cellvote import segmentation
 
-    return {name: settings for name, (settings, _) in METHODS.items()}
-
-
-def _read_once(previews: list[Path]) -> LabelImage:
-    masks = read_label_image(previews[-1])
-    _remove(previews)
-    return masks
+    notes: dict[str, str] = getattr(segmentation, "LICENCE_NOTES", {})
+    return {name: (settings, notes.get(name, "")) for name, (settings, _) in segmentation.METHODS.items()}
 
 
-def _remove(previews: list[Path]) -> None:
-    while previews:
-        previews.pop().unlink(missing_ok=True)
+def _corrections_box(session: Any) -> QWidget | None:
+    """Give the box that saves corrections painted into masks, where this CellVote has it."""
+    with suppress(ModuleNotFoundError):
+        made: QWidget = importlib.import_module("cellvote.gui.corrections").CorrectionsBox(session)
+        return made
+    return None
