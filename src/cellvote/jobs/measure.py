@@ -16,8 +16,9 @@ from cellvote.plates.pixels import image_hash
 from cellvote.profiling.measurements import measure_cells
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_table, write_json, write_table
+from cellvote.study.atomic import file_checksum, read_table, remove_leftovers, write_json, write_table
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.lock import run_alone
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import field_file
 
@@ -85,7 +86,8 @@ def measure_study(
     if not masks:
         raise SegmentationError(f"the segmentation {name!r} has no segmented field. Run: cellvote segment {study.path}")
     step = MeasureField(study.path, name)
-    with Ledger(folder / "measured.parquet") as ledger:
+    with run_alone(study.path, "measure"), Ledger(folder / "measured.parquet") as ledger:
+        remove_leftovers(folder)
         done = ledger.done()
         todo = [key for key, mask in sorted(masks.items()) if not _up_to_date(study, name, mask, done.get(key))]
         if todo:
@@ -93,8 +95,8 @@ def measure_study(
                 for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
                     report(progress)
         records = {key: ledger.records[key] for key in sorted(masks)}
-    if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
-        _put_together(study, name, [key for key, record in records.items() if record.status == "done"], todo)
+        if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
+            _put_together(study, name, [key for key, record in records.items() if record.status == "done"], todo)
     failed = [*segmented.failed(), *(r for r in records.values() if r.status == "failed")]
     return StepSummary(
         fields=len(segmented.records),

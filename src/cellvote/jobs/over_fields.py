@@ -38,9 +38,11 @@ class StepSummary:
     device: str = "cpu"
     skipped: int = field(default=0)
     """Fields that an earlier run had done."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was computed, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
-        """As DESIGN section 7 has it."""
+        """As DESIGN section 7 has it, with ``notes`` where there are any."""
         failed = [{"plate": r.plate, "well": r.well, "field": r.field, "error": r.error} for r in self.failed]
         return {
             "fields": self.fields,
@@ -48,6 +50,7 @@ class StepSummary:
             "cells": self.cells,
             "device": self.device,
             "seconds": round(self.seconds, 3),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 

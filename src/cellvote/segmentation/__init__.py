@@ -6,13 +6,15 @@ from pydantic import BaseModel
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
-from cellvote.segmentation.base import Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.base import FieldSegmenter, Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.imported import ImportSettings, make_import
 from cellvote.segmentation.watershed import WatershedSettings, make_watershed
 
-__all__ = ["METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+__all__ = ["METHODS", "FieldSegmenter", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
 
 METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
     "watershed": (WatershedSettings, make_watershed),
+    "import": (ImportSettings, make_import),
 }
 """Every segmentation method: its settings model, and what makes its segmenter."""
 
