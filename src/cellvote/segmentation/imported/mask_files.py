@@ -83,8 +83,8 @@ def _read_tiff(path: Path, page: int | None) -> npt.NDArray[Any]:
         coloured = "S" in tiff.pages[0].aspage().axes
     if page is None and n_pages > 1:
         raise SegmentationError(
-            f"{path}: has {n_pages} planes; one label image in 2-D was expected. Save the masks of each field, or of the "
-            "projection, as a file of their own."
+            f"{path}: has {n_pages} planes; one label image in 2-D was expected. Save the masks of each field, or of "
+            "the projection, as a file of their own."
         )
     if not coloured:
         return read_plane(path, page or 0)

@@ -155,8 +155,8 @@ def _of_files(study: Study, folder: Folder, wanted: Wanted) -> Found:
             folder,
             pickled,
             f"none of its {len(paths)} files (such as {paths[0]}) is named after an image of the study (such as "
-            f"{image}), nor after its well and field. Say how they are named: --set {wanted.suffix_setting}=…, or --set "
-            f"{wanted.pattern_setting}=… with the groups well and field, or image.",
+            f"{image}), nor after its well and field. Say how they are named: --set {wanted.suffix_setting}=…, or "
+            f"--set {wanted.pattern_setting}=… with the groups well and field, or image.",
         )
     return _of_named(study, folder, names, named, pickled, wanted)
 
