@@ -192,8 +192,9 @@ def _keys(table: pd.DataFrame) -> list[FieldKey]:
 
 
 def _by_field(table: pd.DataFrame) -> Iterable[tuple[FieldKey, pd.DataFrame]]:
-    for (plate, well, number), rows in table.groupby(FIELD, sort=True):
-        yield FieldKey(str(plate), str(well), int(number)), rows
+    for key in sorted(_keys(table)):
+        here = (table["plate"] == key.plate) & (table["well"] == key.well) & (table["field"] == key.field)
+        yield key, table[here]
 
 
 def _joined(parts: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:

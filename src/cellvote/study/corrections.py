@@ -1,5 +1,6 @@
 """Corrections: masks that a person painted over, saved in place of what a segmenter found."""
 
+import contextlib
 import getpass
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -327,3 +328,23 @@ def set_corrections_aside(study: Study, segmentation: str) -> tuple[int, Path]:
     if fields:
         _write(folder, read_corrections(study, segmentation))
     return len(fields), folder
+
+
+# Corrections that are not saved yet
+
+
+def draft_path(study: Study, segmentation: str, key: FieldKey) -> Path:
+    """Where corrections wait that a person began and did not save yet."""
+    return study.segmentation_folder(segmentation) / "drafts" / field_file(key, ".tif")
+
+
+def read_drafts(study: Study, segmentation: str) -> dict[FieldKey, LabelImage]:
+    """Read the corrections that were begun and not saved; damaged ones are passed over."""
+    folder = study.segmentation_folder(segmentation) / "drafts"
+    there = {path.relative_to(folder) for path in folder.rglob("*.tif")} if folder.is_dir() else set()
+    drafts: dict[FieldKey, LabelImage] = {}
+    for key in study.fields if there else ():
+        if field_file(key, ".tif") in there:
+            with contextlib.suppress(ImageReadError):
+                drafts[key] = read_label_image(folder / field_file(key, ".tif"))
+    return drafts

@@ -136,14 +136,12 @@ def whole_numbers(path: Path, values: npt.NDArray[Any]) -> LabelImage:
             raise SegmentationError(f"{path}: holds fractions such as {_a_fraction(values):g}: it is no label image.")
     elif values.dtype.kind not in "uib":
         raise SegmentationError(f"{path}: label ids must be whole numbers, these are {values.dtype}.")
-    least, largest = values.min(initial=0), values.max(initial=0)
+    least, largest = int(values.min(initial=0)), int(values.max(initial=0))
     if least < 0:
-        raise SegmentationError(
-            f"{path}: has label ids below 0 ({int(least)}). Number the cells from 1; 0 is background."
-        )
+        raise SegmentationError(f"{path}: has label ids below 0 ({least}). Number the cells from 1; 0 is background.")
     if largest > _LARGEST_LABEL:
         raise SegmentationError(
-            f"{path}: has label ids up to {int(largest):,}; the highest that can be kept is {_LARGEST_LABEL:,}. "
+            f"{path}: has label ids up to {largest:,}; the highest that can be kept is {_LARGEST_LABEL:,}. "
             "Number the cells anew from 1."
         )
     return values.astype(np.int32)
