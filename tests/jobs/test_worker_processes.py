@@ -11,7 +11,7 @@ from cellvote.errors import CancelledError, StorageError, WorkerError
 from cellvote.jobs.executors import ONE_THREAD, open_executor
 from cellvote.jobs.over_fields import FieldStep, run_over_fields
 from cellvote.plates.acquisition import FieldKey
-from cellvote.progress import CancelToken, Progress
+from cellvote.progress import CancelToken
 from cellvote.study.ledger import Ledger
 
 pytestmark = pytest.mark.slow
@@ -42,17 +42,16 @@ def test_where_every_field_kills_its_worker_it_is_not_the_fields(tmp_path: Path)
 def test_cancelling_takes_no_longer_than_the_fields_at_work(tmp_path: Path) -> None:
     token = CancelToken()
     began: list[float] = []
-
-    def cancel_at_first(progress: Progress) -> None:
-        if not began:
-            began.append(time.monotonic())
-            token.cancel()
-
     keys = [FieldKey("P", f"{row}{column:02d}", 1) for row in "ABCD" for column in range(1, 13)]
-    with Ledger(tmp_path / "fields.parquet") as ledger, pytest.raises(CancelledError):
+
+    def cancel_at_the_first() -> None:
         with open_executor(2) as (executor, n):
-            for progress in run_over_fields(Dawdle(tmp_path, 1.0), keys, ledger, executor, n, token):
-                cancel_at_first(progress)
+            for _ in run_over_fields(Dawdle(tmp_path, 1.0), keys, ledger, executor, n, token):
+                began.append(time.monotonic())
+                token.cancel()
+
+    with Ledger(tmp_path / "fields.parquet") as ledger, pytest.raises(CancelledError):
+        cancel_at_the_first()
     assert time.monotonic() - began[0] < 3
     # The two that were at work, and those that had been done: none of those that waited in the workers' queue.
     assert len(list(tmp_path.glob("[A-D]??"))) <= len(ledger.records) + 3

@@ -48,6 +48,7 @@ class _Canvas:
     key: FieldKey
     layer: Labels
     saved: Painted
+    features: Any
     touched: bool = False
 
     @property
@@ -156,10 +157,12 @@ class Correcting:
             draft = None
         painted = np.array(saved if draft is None else _as(draft, saved.dtype))
         saved = _as(saved, painted.dtype)
-        layer.features = {}
+        features, layer.features = layer.features, {}
         layer.data = painted
         layer.editable = True
-        self._canvas = _Canvas(study, self._state.segmentation, content.key, layer, saved, touched=draft is not None)
+        self._canvas = _Canvas(
+            study, self._state.segmentation, content.key, layer, saved, features, touched=draft is not None
+        )
         self._look_at(layer)
         layer.selected_label = int(painted.max(initial=0)) + 1
         layer.brush_size = BRUSH_PX if layer.brush_size == 10 else layer.brush_size  # 10: napari's own, never chosen
@@ -209,6 +212,7 @@ class Correcting:
         layer = self._layers.layer(MASKS)
         if isinstance(layer, Labels) and layer.data.shape == canvas.saved.shape:
             layer.data = canvas.saved
+            layer.features = canvas.features
 
     def _write(self, write: Any) -> None:
         """Write to the disk in the order in which it was asked for, beside the window."""

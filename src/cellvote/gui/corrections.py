@@ -10,8 +10,8 @@ from cellvote.gui.session import Session
 from cellvote.gui.step_runner import cellvote_step
 
 HOW_TO: Final = (
-    "Paint with napari's tools (keys 1 to 7). Another label id is another cell; M takes a new one. Erasing a line through "
-    "a cell makes two of it."
+    "Paint with napari's tools (keys 1 to 7). Another label id is another cell; M takes a new one. Erasing a line "
+    "through a cell makes two of it."
 )
 
 
