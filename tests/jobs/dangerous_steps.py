@@ -16,7 +16,6 @@ class KillWorker:
     """Dies at some wells, and counts ten cells at all others."""
 
     wells: tuple[str, ...]
-    at_once: bool = True
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         if key.well in self.wells:
@@ -33,6 +32,17 @@ class Dawdle:
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         (self.folder / key.well).touch()
+        time.sleep(self.seconds)
+        return FieldRecord(*key, status="done", n_cells=10)
+
+
+@dataclass(frozen=True)
+class Slowly:
+    """Takes its time."""
+
+    seconds: float
+
+    def __call__(self, key: FieldKey) -> FieldRecord:
         time.sleep(self.seconds)
         return FieldRecord(*key, status="done", n_cells=10)
 

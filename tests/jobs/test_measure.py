@@ -10,12 +10,14 @@ import pytest
 from tests.tiny_plates import create_study
 
 import cellvote as cv
-from cellvote.errors import CancelledError, SegmentationError
+from cellvote.errors import CancelledError, PredictionsError, SegmentationError
 from cellvote.jobs.measure import measure_study
+from cellvote.jobs.predict import predict_study, vote_study
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
+from cellvote.study.corrections import save_corrected_masks
 from cellvote.study.masks import read_label_image, write_label_image
 from cellvote.synthetic import SimulatedPlate
 
@@ -175,3 +177,36 @@ def test_an_unsegmented_study_cannot_be_measured(new_study: Study) -> None:
 def test_it_is_noted_what_was_measured(finished_study: Study) -> None:
     note = finished_study.segmentation_folder("watershed") / "measurements.json"
     assert json.loads(note.read_text()) == {"channels": ["DNA", "Actin", "Reporter"], "sets": ["core"]}
+
+
+# Corrections
+
+
+def test_only_the_corrected_field_is_measured_again(study: Study) -> None:
+    key = study.fields[3]
+    masks = read_label_image(study.mask_path("watershed", key))
+    gone = int(masks.max())
+    masks[masks == gone] = 0
+    save_corrected_masks(study, "watershed", key, masks)
+    before = study.read_cells("watershed")
+    told: list[Progress] = []
+    summary = measure_study(study, workers=1, report=told.append)
+    assert [progress.where for progress in told] == [str(key)]
+    assert summary.skipped == 31
+    after = study.read_cells("watershed")
+    here = (before["plate"] == key.plate) & (before["well"] == key.well) & (before["field"] == key.field)
+    expected = before[~(here & (before["label_id"] == gone))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(after, expected)
+    assert measure_study(study, workers=1).skipped == 32
+
+
+def test_predictions_of_cells_that_were_corrected_and_measured_since_are_not_shown(study: Study) -> None:
+    key = study.fields[3]
+    save_corrected_masks(study, "watershed", key, 0 * read_label_image(study.mask_path("watershed", key)))
+    with pytest.raises(SegmentationError, match="were corrected since they were measured.*Run: cellvote measure"):
+        predict_study(study, "forest", workers=1)
+    measure_study(study, workers=1)
+    with pytest.raises(PredictionsError, match="measured anew"):
+        vote_study(study, "forest", "well")
+    predict_study(study, "forest", workers=1)
+    assert len(vote_study(study, "forest", "well")) == 16

@@ -83,7 +83,7 @@ def cut_study_crops(
     }
     dtype = cut_crops(study.read_field(next(iter(rows))), np.zeros((0, 2)), size_px).dtype
     shape = (len(cells), len(study.channels), size_px, size_px)
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.draft")
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     free = shutil.disk_usage(path.parent).free
     if n_bytes > 0.95 * free:

@@ -13,7 +13,14 @@ from cellvote.plates.layouts import LAYOUTS, read_plate
 from cellvote.plates.layouts.base import Folder, open_folder
 from cellvote.plates.layouts.named_groups import pattern_layout
 from cellvote.segmentation.imported.mask_files import LOSSY_SUFFIXES, MASK_SUFFIXES, PICKLED
-from cellvote.segmentation.imported.names import ImageNames, Named, by_image_pattern, by_suffix, compiled
+from cellvote.segmentation.imported.names import (
+    ImageNames,
+    Named,
+    by_image_pattern,
+    by_study_names,
+    by_suffix,
+    compiled,
+)
 from cellvote.study import Study
 
 _SURE_ENOUGH = 0.5
@@ -144,6 +151,8 @@ def _of_files(study: Study, folder: Folder, wanted: Wanted) -> Found:
         named = by_image_pattern(names, paths, pattern)
     else:
         named = by_suffix(names, paths, wanted.suffix, wanted.suffix_setting)
+        if not named.of_field:
+            named = by_study_names(study.fields, paths)
         if not named.of_field:
             ended = [path for path in paths if not wanted.suffix or Path(path).stem.endswith(wanted.suffix)]
             by_layout = _by_layout(study, folder, ended)

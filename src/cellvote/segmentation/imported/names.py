@@ -11,6 +11,7 @@ from cellvote.errors import SegmentationError, SettingsError
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import IMAGE_SUFFIXES
 from cellvote.study import Study
+from cellvote.study.places import field_file
 
 KNOWN_ENDS: Final = ("_cp_masks", "_masks", "_mask", "_labels", "_label")
 """What masks are usually called, behind the name of their image; Cellpose's comes first."""
@@ -147,6 +148,15 @@ def _file(named: Named, path: str, fields: Sequence[FieldKey]) -> None:
         named.extra.append(path)
     for key in fields:
         named.of_field[key].append(path)
+
+
+def by_study_names(fields: Sequence[FieldKey], paths: Iterable[str]) -> Named:
+    """Tell files by the names that a study gives them: ``PLATE/WELL_fN.tif``."""
+    files = {field_file(key, ".tif").as_posix(): key for key in fields}
+    named = Named()
+    for path in paths:
+        _file(named, path, [files[path]] if path in files else [])
+    return named
 
 
 def by_image_pattern(names: ImageNames, paths: Iterable[str], pattern: re.Pattern[str]) -> Named:
