@@ -64,9 +64,12 @@ def test_two_steps_on_a_cluster_whose_worker_is_killed_give_the_bytes_of_a_local
 
 
 def test_the_field_that_kills_the_workers_of_a_cluster_is_named_and_all_others_are_done(tmp_path: Path) -> None:
-    with cluster() as there, Ledger(tmp_path / "fields.parquet") as ledger:
-        with open_executor(scheduler=there.scheduler_address) as (executor, n):
-            list(run_over_fields(KillWorker(("A03",)), KEYS, ledger, executor, n, CancelToken()))
+    with (
+        cluster() as there,
+        Ledger(tmp_path / "fields.parquet") as ledger,
+        open_executor(scheduler=there.scheduler_address) as (executor, n),
+    ):
+        list(run_over_fields(KillWorker(("A03",)), KEYS, ledger, executor, n, CancelToken()))
     assert [record.key.well for record in ledger.failed()] == ["A03"]
     assert len(ledger.done()) == 7
 
