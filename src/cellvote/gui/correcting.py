@@ -65,6 +65,7 @@ class _Known:
     segmentation: str
     drafts: Mapping[FieldKey, LabelImage]
     to_measure: tuple[FieldKey, ...]
+    generation: int
 
 
 class Correcting:
@@ -93,6 +94,8 @@ class Correcting:
         self._reading = Background(self._on_known)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cellvote-draft")
         self._writes: set[Any] = set()
+        self._generation = 0
+        self._of: tuple[Study | None, str] = (None, "")
         state.events.study.connect(self._read)
         state.events.segmentation.connect(self._read)
         state.events.revision.connect(self._read)
@@ -213,9 +216,11 @@ class Correcting:
         if isinstance(layer, Labels) and layer.data.shape == canvas.saved.shape:
             layer.data = canvas.saved
             layer.features = canvas.features
+            layer.editable = False  # other pixels make it editable again
 
     def _write(self, write: Any) -> None:
         """Write to the disk in the order in which it was asked for, beside the window."""
+        self._generation += 1
         future = self._writer.submit(write)
         self._writes.add(future)
         future.add_done_callback(self._writes.discard)
@@ -247,8 +252,10 @@ class Correcting:
         if state.study is None or self.saving:
             return
         painted: dict[FieldKey, Painted] = dict(self.drafts)
-        if canvas is not None and canvas.changed:
-            painted[canvas.key] = canvas.layer.data.copy()
+        if canvas is not None:
+            painted.pop(canvas.key, None)
+            if canvas.changed:
+                painted[canvas.key] = canvas.layer.data.copy()
         if not painted:
             if canvas is not None:
                 canvas.touched = False
@@ -260,6 +267,7 @@ class Correcting:
 
     def _on_saved(self, saved: "_Saved") -> None:
         canvas = self._canvas
+        self._generation += 1
         if saved.study is self._state.study and saved.segmentation == self._state.segmentation:
             for key, painted in saved.painted.items():
                 if self.drafts.get(key) is None or np.array_equal(self.drafts[key], painted):
@@ -285,18 +293,22 @@ class Correcting:
 
     def _read(self) -> None:
         state = self._state
-        if state.study is None or not state.segmentation:
+        if self._of != (state.study, state.segmentation):
+            self._of = (state.study, state.segmentation)
             self.drafts, self.to_measure = {}, ()
             self.changed.emit()
-            return
-        self._reading.ask(partial(_known, state.study, state.segmentation, list(self._writes)))
+        if state.study is not None and state.segmentation:
+            ask = (state.study, state.segmentation, list(self._writes), self._generation)
+            self._reading.ask(partial(_known, *ask))
 
     def _on_known(self, known: _Known | CellVoteError) -> None:
         if isinstance(known, CellVoteError):
             return  # the field itself tells what is wrong
         if known.study is self._state.study and known.segmentation == self._state.segmentation:
-            self.drafts = dict(known.drafts) | (self.drafts if self._writes else {})
-            self.to_measure = known.to_measure
+            if known.generation != self._generation:
+                self._read()  # something was painted meanwhile
+                return
+            self.drafts, self.to_measure = dict(known.drafts), known.to_measure
         self.changed.emit()
 
 
@@ -329,11 +341,10 @@ def _save(study: Study, segmentation: str, painted: dict[FieldKey, Painted], wri
     return _Saved(study, segmentation, done, tuple(corrections))
 
 
-def _known(study: Study, segmentation: str, writes: list[Any]) -> _Known:
+def _known(study: Study, segmentation: str, writes: list[Any], generation: int) -> _Known:
     wait(writes)
-    return _Known(
-        study, segmentation, read_drafts(study, segmentation), tuple(fields_to_measure_again(study, segmentation))
-    )
+    to_measure = tuple(fields_to_measure_again(study, segmentation))
+    return _Known(study, segmentation, read_drafts(study, segmentation), to_measure, generation)
 
 
 def _write_draft(study: Study, segmentation: str, key: FieldKey, draft: LabelImage) -> None:
