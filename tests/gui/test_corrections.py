@@ -31,10 +31,11 @@ def masks_of(session: Session, key: FieldKey = A01) -> np.ndarray:
     return read_label_image(session.state.study.mask_path("watershed", key))
 
 
-def test_masks_can_be_painted_only_where_that_is_wanted(viewer, shown, box) -> None:
+def test_masks_can_be_painted_only_where_that_is_wanted(viewer, shown, box, settle) -> None:
     masks, predictions = viewer.layers["Masks"], viewer.layers["Predictions"]
     assert not masks.editable
     box.paint_button.click()
+    settle(shown)
     assert masks.editable
     assert (masks.visible, predictions.visible) == (True, False)
     assert viewer.layers.selection.active is masks
@@ -60,7 +61,7 @@ def test_saved_corrections_are_in_the_study_and_marked(viewer, shown, box, settl
     assert [key for key, record in ledger.records.items() if record.edited] == [A01]
     assert len(read_corrections(shown.state.study, "watershed")) == 1
     assert shown.state.study.mask_path("watershed", A02).read_bytes() == others
-    assert "A01 field 1: 3 cells: 1 removed" in box.told_label.text()
+    assert "A01 field 1 saved, 3 cells: 1 removed" in box.told_label.text()
     assert not box.save_button.isEnabled()
     assert np.array_equal(viewer.layers["Masks"].data, expected)
     assert viewer.layers["Masks"].editable  # one goes on painting

@@ -23,6 +23,7 @@ from cellvote.gui.field_content import FieldContent
 from cellvote.gui.field_layers import FieldLayers
 from cellvote.gui.layer_data import MASKS, PREDICTIONS, mask_data
 from cellvote.gui.state import State
+from cellvote.gui.turns import Turns
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.corrections import (
@@ -94,6 +95,7 @@ class Correcting:
         self._reading = Background(self._on_known)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cellvote-draft")
         self._writes: set[Any] = set()
+        self._turns = Turns()
         self._generation = 0
         self._of: tuple[Study | None, str] = (None, "")
         state.events.study.connect(self._read)
@@ -103,7 +105,7 @@ class Correcting:
     @property
     def busy(self) -> bool:
         """Whether something is being saved or read."""
-        return self._saving.busy or self._reading.busy
+        return self._saving.busy or self._reading.busy or self._turns.busy
 
     @property
     def saving(self) -> bool:
@@ -166,22 +168,30 @@ class Correcting:
         self._canvas = _Canvas(
             study, self._state.segmentation, content.key, layer, saved, features, touched=draft is not None
         )
-        self._look_at(layer)
-        layer.selected_label = int(painted.max(initial=0)) + 1
-        layer.brush_size = BRUSH_PX if layer.brush_size == 10 else layer.brush_size  # 10: napari's own, never chosen
-        layer.mode = "paint"
         layer.events.labels_update.connect(self._on_painted)
+        steps = (self._look_at_masks, self._choose_masks, self._take_brush)
+        self._turns.add(partial(step, self._canvas) for step in steps)
 
-    def _look_at(self, layer: Labels) -> None:
-        """Show the masks alone, and choose them, so that napari's brush is theirs."""
-        viewer = self._layers.viewer
+    def _look_at_masks(self, canvas: _Canvas) -> None:
+        """Show the masks without the classes, whose colours would hide them."""
         for role, visible in ((MASKS, True), (PREDICTIONS, False)):
             one = self._layers.layer(role)
-            if one is not None:
+            if one is not None and canvas is self._canvas:
                 self._visible_before.setdefault(role, one.visible)
                 one.visible = visible
-        if viewer is not None:
-            viewer.layers.selection.active = layer
+
+    def _choose_masks(self, canvas: _Canvas) -> None:
+        viewer = self._layers.viewer
+        if viewer is not None and canvas is self._canvas:
+            viewer.layers.selection.active = canvas.layer
+
+    def _take_brush(self, canvas: _Canvas) -> None:
+        layer = canvas.layer
+        if canvas is not self._canvas:
+            return
+        layer.selected_label = int(layer.data.max(initial=0)) + 1
+        layer.brush_size = BRUSH_PX if layer.brush_size == 10 else layer.brush_size  # 10: napari's own, never chosen
+        layer.mode = "paint"
 
     def _on_painted(self) -> None:
         canvas = self._canvas
@@ -239,6 +249,7 @@ class Correcting:
     def close(self) -> None:
         """Keep everything, as the window is closing."""
         self.active = False
+        self._turns.forget()
         self.keep()
         wait(list(self._writes), timeout=5)
         for one in (self._saving, self._reading):
@@ -281,7 +292,8 @@ class Correcting:
         else:
             self.told.emit(
                 " · ".join(
-                    f"{one.key.well or one.key.plate} field {one.key.field}: {one}" for one in saved.corrections[:3]
+                    f"{one.key.well or one.key.plate} field {one.key.field} saved, {one}"
+                    for one in saved.corrections[:3]
                 ),
                 False,
             )
