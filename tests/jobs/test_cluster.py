@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import distributed
 import pytest
 from tests.jobs.dangerous_steps import KillWorker, Slowly, threads_of
@@ -31,10 +32,13 @@ KEYS = [FieldKey("P", f"A{column:02d}", 1) for column in range(1, 9)]
 
 @contextmanager
 def cluster(n_workers: int = 2) -> Iterator[distributed.LocalCluster]:
-    """Workers in processes of their own, which a nanny starts again when they die."""
-    with distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as there:
+    """Workers in processes of their own, which a nanny starts again when they die; a task may kill two of them."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as there,
+    ):
         yield there
 
 

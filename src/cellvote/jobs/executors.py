@@ -33,8 +33,9 @@ ONE_THREAD: Final = {
 }
 """What numerical libraries read while they are loaded: one thread each, so that N workers keep N cores busy."""
 
-_ASKED_EVERY_S: Final = 5.0
-_WITHOUT_WORKERS_S: Final = 60.0
+_ASKED_EVERY_S: Final = 1.0
+_WITHOUT_WORKERS_S: Final = 120.0
+"""Nannies start dead workers again; where none is there for so long, nobody does."""
 
 
 def default_workers() -> int:
@@ -265,7 +266,7 @@ class ClusterExecutor(Executor):
         Raises
         ------
         WorkerError
-            Where the scheduler is gone, or has had no worker for a minute.
+            Where the scheduler is gone, or has had no worker for two minutes.
         """
         if self._client.status != "running":
             raise self.lost()
