@@ -205,6 +205,11 @@ def test_nuclei_take_the_label_ids_of_their_cells(study: Study, tmp_path: Path) 
 # Label images that came with the images
 
 
+@pytest.fixture
+def study_copy(finished_study: Study, tmp_path: Path) -> Study:
+    return Study.open(shutil.copytree(finished_study.path, tmp_path / "copy.cellvote"))
+
+
 def test_label_images_of_the_source_are_taken(tmp_path: Path) -> None:
     write_images(tmp_path / "in", [f"images/im{i}.tif" for i in (1, 2)], SIZE)
     write_masks(tmp_path / "in" / "masks", ["im1.tif", "im2.tif"])
@@ -244,7 +249,7 @@ def test_it_is_noted_where_the_masks_came_from(study: Study, tmp_path: Path, mon
     [
         ({"masks": "x_seg.npy"}, SettingsError),
         ({"binary": "maybe"}, SettingsError),
-        ({"masks": "x", "labels": "y"}, SettingsError),
+        ({"labels": "y"}, SegmentationError),
         ({"pattern": "("}, CellVoteError),
     ],
     ids=str,
@@ -275,3 +280,23 @@ def test_the_nuclei_of_dsb2018_are_imported_with_their_label_ids(real_data: Path
         stem = study.plate_map.set_index("field").loc[key.field, "image_name"]
         truth = read_plane(next((tmp_path / "masks").glob(f"{stem}.*")))
         assert np.array_equal(read_label_image(study.mask_path("import", key)), truth)
+
+
+def test_the_labels_of_an_exported_plate_come_back_as_they_were(study_copy: Study, tmp_path: Path) -> None:
+    finished_study = study_copy
+    from cellvote.exporting import export_study
+
+    store = tmp_path / "P-1.ome.zarr"
+    export_study(finished_study, store, "ome-zarr", workers=1)
+    study = Study.create(tmp_path / "s", read_plate(store))
+    with pytest.raises(SegmentationError, match="watershed, watershed_nuclei. Choose with --set labels=watershed"):
+        take(study)
+    names = {"labels": "watershed", "nuclei_labels": "watershed_nuclei"}
+    assert take(study, **names).failed == []
+    other = segment_study(finished_study, "import", {"masks": str(store), **names}, name="store", workers=1)
+    assert other.failed == []
+    for ours, theirs in zip(study.fields, finished_study.fields, strict=True):
+        for kind in ("masks", "nuclei"):
+            truth = read_label_image(finished_study.mask_path("watershed", theirs, kind))
+            assert np.array_equal(read_label_image(study.mask_path("import", ours, kind)), truth)
+            assert np.array_equal(read_label_image(finished_study.mask_path("store", theirs, kind)), truth)

@@ -43,6 +43,11 @@ class Wanted:
         return "suffix" if self.kind == "masks" else "nuclei_suffix"
 
     @property
+    def labels_setting(self) -> str:
+        """What the settings call the name of the label images."""
+        return "labels" if self.kind == "masks" else "nuclei_labels"
+
+    @property
     def pattern_setting(self) -> str:
         """What the settings call the pattern."""
         return "pattern" if self.kind == "masks" else "nuclei_pattern"
@@ -76,42 +81,50 @@ def find_masks(study: Study, wanted: Wanted) -> Found:
         Where there is no such folder, or the pattern is none.
     """
     there = study.source_labels
-    beside = not wanted.folder and wanted.suffix is None and not wanted.pattern
-    if wanted.labels or (beside and there is not None and len(there)):
-        return _of_source(study, wanted.labels)
+    unnamed = wanted.suffix is None and not wanted.pattern
+    if not wanted.folder and (wanted.labels or (unnamed and there is not None and len(there))):
+        return _of_source(study, wanted)
     folder = open_folder(Path(wanted.folder) if wanted.folder else study.source)
-    if folder.stores and not _mask_files(study, folder):
-        return _of_stores(study, folder)
+    if folder.stores and (wanted.labels or not _mask_files(study, folder)):
+        return _of_stores(study, folder, wanted)
+    if wanted.labels:
+        raise SegmentationError(
+            f"{folder.path}: holds no OME-Zarr, so none of its label images is called {wanted.labels!r}. Leave out "
+            f"{wanted.labels_setting}."
+        )
     return _of_files(study, folder, wanted)
 
 
 # Label images that came with the images
 
 
-def _of_source(study: Study, name: str) -> Found:
+def _of_source(study: Study, wanted: Wanted) -> Found:
     there = study.source_labels
     if there is None or there.empty:
         raise SegmentationError(
             f"{study.path}: no label images came with its images. Give a folder: --set masks=FOLDER"
         )
-    table = _one_name(there, name, "label images came with the images")
+    table = _one_name(there, wanted, "came with the images")
     return _filled(study, table.assign(path=[str(study.source / path) for path in table["path"]]), "the source")
 
 
-def _one_name(table: pd.DataFrame, name: str, what: str) -> pd.DataFrame:
-    names = sorted(table["name"].unique())
+def _one_name(table: pd.DataFrame, wanted: Wanted, where: str) -> pd.DataFrame:
+    names, name = sorted(table["name"].unique()), wanted.labels
     if name and name not in names:
         raise SegmentationError(f"no label images are called {name!r}; there are: {', '.join(names)}.")
     if not name and len(names) > 1:
-        raise SegmentationError(f"several {what}: {', '.join(names)}. Choose with --set labels={names[0]}")
+        raise SegmentationError(
+            f"several kinds of label images {where}: {', '.join(names)}. Choose with --set "
+            f"{wanted.labels_setting}={names[0]}"
+        )
     return table[table["name"] == (name or names[0])]
 
 
-def _of_stores(study: Study, folder: Folder) -> Found:
+def _of_stores(study: Study, folder: Folder, wanted: Wanted) -> Found:
     """Find the label images of an OME-Zarr store: those beside its images, else its images themselves."""
     read = read_plate(folder.path)
     if read.label_images is not None and len(read.label_images):
-        table = _one_name(read.label_images, "", "label images are in the store")
+        table = _one_name(read.label_images, wanted, "are in the store")
     else:
         table = read.planes
     return _by_number(study, replace(read, planes=table), folder)

@@ -67,7 +67,7 @@ class ImportSegmenter:
         masks = Wanted("masks", chosen.masks, chosen.suffix, chosen.pattern, chosen.labels)
         found = {"masks": find_masks(study, masks)}
         if chosen.has_nuclei:
-            folder = chosen.nuclei or ("" if chosen.nuclei_labels else chosen.masks)
+            folder = chosen.nuclei or chosen.masks
             nuclei = Wanted("nuclei", folder, chosen.nuclei_suffix, chosen.nuclei_pattern, chosen.nuclei_labels)
             found["nuclei"] = find_masks(study, nuclei)
         return found
@@ -159,6 +159,4 @@ def make_import(settings: dict[str, Any], channels: tuple[str, ...], sample: lis
         if given.endswith("_seg.npy"):
             raise SettingsError(f"{given}: {PICKLED}.")
         folders[name] = Path(given).expanduser().absolute().as_posix()
-    if chosen.labels and chosen.masks:
-        raise SettingsError("the setting 'labels' chooses among label images of the source: leave out 'masks'.")
     return ImportSegmenter(chosen.model_copy(update=folders))

@@ -29,8 +29,8 @@ class ImportSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_s
     )
     labels: str = Field(
         "",
-        title="Name of the source's label images",
-        description="Which of the label images that came with the images; empty: the only one",
+        title="Name of the label images",
+        description="Which of those that came with the images, or are in an OME-Zarr store; empty: the only ones",
     )
     nuclei: str = Field(
         "",
@@ -43,7 +43,9 @@ class ImportSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to_s
     )
     nuclei_pattern: str = Field("", title="Pattern of the nuclei's names", description="As for the cells")
     nuclei_labels: str = Field(
-        "", title="Name of the source's nuclei", description="Which of the label images that came with the images"
+        "",
+        title="Name of the nuclei's label images",
+        description="Which of those that came with the images, or of a store",
     )
     binary: BinaryMasks = Field(
         "refuse",
