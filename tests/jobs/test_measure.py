@@ -216,4 +216,4 @@ def test_predictions_of_cells_that_were_corrected_and_measured_since_are_not_sho
     with pytest.raises(PredictionsError, match="measured anew"):
         vote_study(study, "forest", "well")
     predict_study(study, "forest", workers=1)
-    assert len(vote_study(study, "forest", "well")) == 16
+    assert not vote_study(study, "forest", "well").empty
