@@ -169,14 +169,15 @@ class Correcting:
             study, self._state.segmentation, content.key, layer, saved, features, touched=draft is not None
         )
         layer.events.labels_update.connect(self._on_painted)
-        steps = (self._look_at_masks, self._choose_masks, self._take_brush)
+        self._look_at_masks()
+        steps = (self._choose_masks, self._take_brush)
         self._turns.add(partial(step, self._canvas) for step in steps)
 
-    def _look_at_masks(self, canvas: _Canvas) -> None:
+    def _look_at_masks(self) -> None:
         """Show the masks without the classes, whose colours would hide them."""
         for role, visible in ((MASKS, True), (PREDICTIONS, False)):
             one = self._layers.layer(role)
-            if one is not None and canvas is self._canvas:
+            if one is not None:
                 self._visible_before.setdefault(role, one.visible)
                 one.visible = visible
 
