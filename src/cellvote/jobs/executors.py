@@ -95,7 +95,7 @@ class _LimitedProcess(SpawnProcess):
 class _LimitedContext(SpawnContext):
     """Starts processes afresh: fork is unsafe beside the threads of Qt and torch."""
 
-    Process = _LimitedProcess  # type: ignore[assignment]
+    Process = _LimitedProcess
 
 
 _environment_lock = threading.Lock()

@@ -182,7 +182,8 @@ def _attach(rows: pd.DataFrame, masks: LabelImage, reach_px: float) -> Attached:
     reasons = pd.Series("", index=rows.index, dtype="str")
     reasons[lost] = f"no cell within {reach_px:g} px"
     reasons[~found["inside"]] = "outside of the image"
-    reasons[overruled] = [f"the same cell was called {last[i]!r} later" for i in told["label_id"][overruled]]
+    for row in rows.index[overruled]:
+        reasons.loc[row] = f"the same cell was called {last[told.loc[row, 'label_id']]!r} later"
     return Attached(told[~lost & ~overruled], rows.assign(reason=reasons)[lost | overruled])
 
 
