@@ -4,14 +4,18 @@
 
 Segments (watershed) and measures the same plate with one worker and with two, alternating, so that whatever else the
 machine does meets both. Worker processes are started within the time that is measured. One worker is a process of its
-own here too, with one thread as every worker has. The ratio that counts is that of the medians. Cores that are busy
-with something else make it smaller: the share of them that was idle is told, too.
+own here too, with one thread as every worker has. The ratio that counts is that of the medians.
+
+Cores that are busy with something else make that ratio meaningless, so two more figures are told: how many cores were
+idle before each run, and the processor seconds that all workers took together. Where two workers take no more of them
+than one, they do not fight, and on idle cores they are as many times faster as they are many.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -39,11 +43,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = make_study(Path(folder), asked.fields)
         seconds: dict[int, list[float]] = {1: [], 2: []}
+        processor: dict[int, list[float]] = {1: [], 2: []}
         idle: list[float] = []
         for _ in range(asked.repeats):
             for n in (1, 2):
                 idle.append(idle_cores())
+                before = processor_seconds()
                 seconds[n].append(run(study, n))
+                processor[n].append(processor_seconds() - before)
         ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
     medians = {n: statistics.median(values) for n, values in seconds.items()}
     result = {
@@ -52,6 +59,8 @@ def main() -> None:
         "idle_cores_before_each_run": [round(value, 2) for value in idle],
         "seconds_with_1": [round(value, 2) for value in seconds[1]],
         "seconds_with_2": [round(value, 2) for value in seconds[2]],
+        "processor_seconds_with_1": [round(value, 2) for value in processor[1]],
+        "processor_seconds_with_2": [round(value, 2) for value in processor[2]],
         "ratios": [round(value, 2) for value in ratios],
         "times_faster": round(medians[1] / medians[2], 2),
     }
@@ -60,7 +69,7 @@ def main() -> None:
 
 def make_study(folder: Path, n_fields: int) -> Study:
     """Simulate a plate of 1080 × 1080 px fields."""
-    settings = PlateSettings(rows=4, columns=6, fields_per_well=max(1, n_fields // 24), field_size_px=1080)
+    settings = PlateSettings(rows=3, columns=4, fields_per_well=max(1, n_fields // 12), field_size_px=1080)
     plate = write_plate(folder / "plate", settings)
     return Study.create(folder / "study", read_plate(plate.folder))
 
@@ -83,6 +92,12 @@ def run(study: Study, n_workers: int) -> float:
         pool.shutdown()
         assert not failed, failed[0].error
     return time.perf_counter() - started
+
+
+def processor_seconds() -> float:
+    """How much processor time all worker processes have taken that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def idle_cores() -> float:
