@@ -160,10 +160,11 @@ class Correcting:
         draft = self.drafts.get(content.key)
         if draft is not None and draft.shape != saved.shape:
             draft = None
-        painted = np.array(saved if draft is None else _as(draft, saved.dtype))
-        saved = _as(saved, painted.dtype)
+        painted = saved if draft is None else _as(draft, saved.dtype)
         features, layer.features = layer.features, {}
-        layer.data = painted
+        if layer.data is content.masks or not np.array_equal(layer.data, painted):
+            layer.data = np.array(painted)
+        saved = np.array(_as(saved, layer.data.dtype))
         layer.editable = True
         self._canvas = _Canvas(
             study, self._state.segmentation, content.key, layer, saved, features, touched=draft is not None
@@ -222,10 +223,17 @@ class Correcting:
         elif self.drafts.pop(canvas.key, None) is not None:
             self._write(partial(_remove_draft, canvas.study, canvas.segmentation, canvas.key))
 
+    def leave(self) -> None:
+        """Keep what was painted, as something is shown that cannot be corrected."""
+        self.keep()
+        self._content = None
+        self.changed.emit()
+
     def _show_saved(self, canvas: _Canvas) -> None:
         layer = self._layers.layer(MASKS)
         if isinstance(layer, Labels) and layer.data.shape == canvas.saved.shape:
-            layer.data = canvas.saved
+            if not np.array_equal(layer.data, canvas.saved):
+                layer.data = canvas.saved
             layer.features = canvas.features
             layer.editable = False  # other pixels make it editable again
 

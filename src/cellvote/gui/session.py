@@ -302,7 +302,7 @@ class Session:
 
     def show_preview(self, masks: Any, message: str) -> None:
         """Show masks that were tried on the field that is shown."""
-        self.correcting.keep()
+        self.correcting.leave()
         self.layers.show_preview(masks)
         self._content = None  # coming back to this field shows what the study has
         self.text.show(message)
