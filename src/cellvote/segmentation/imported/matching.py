@@ -127,7 +127,7 @@ def _of_stores(study: Study, folder: Folder, wanted: Wanted) -> Found:
         table = _one_name(read.label_images, wanted, "are in the store")
     else:
         table = read.planes
-    return _by_number(study, replace(read, planes=table), folder)
+    return _by_number(study, replace(read, planes=table), folder, wanted)
 
 
 def _filled(study: Study, table: pd.DataFrame, where: str) -> Found:
@@ -160,7 +160,7 @@ def _of_files(study: Study, folder: Folder, wanted: Wanted) -> Found:
     if wanted.pattern:
         pattern = compiled(wanted.pattern)
         if "image" not in pattern.groupindex:
-            return _by_number(study, pattern_layout(wanted.pattern).read(_holding(folder, paths)), folder)
+            return _by_number(study, pattern_layout(wanted.pattern).read(folder.holding(paths)), folder, wanted)
         named = by_image_pattern(names, paths, pattern)
     else:
         named = by_suffix(names, paths, wanted.suffix, wanted.suffix_setting)
@@ -168,7 +168,7 @@ def _of_files(study: Study, folder: Folder, wanted: Wanted) -> Found:
             named = by_study_names(study.fields, paths)
         if not named.of_field:
             ended = [path for path in paths if not wanted.suffix or Path(path).stem.endswith(wanted.suffix)]
-            by_layout = _by_layout(study, folder, ended)
+            by_layout = _by_layout(study, folder, ended, wanted)
             if by_layout is not None:
                 return by_layout
     if not named.of_field:
@@ -224,16 +224,9 @@ def _notes(named: Named, wanted: Wanted) -> tuple[str, ...]:
 # By well and field
 
 
-def _holding(folder: Folder, paths: Sequence[str]) -> Folder:
-    """Make a folder that holds these files only, for a layout to read."""
-    held = Folder(folder.path)
-    held.__dict__["_listed"] = (tuple(paths), (), ())
-    return held
-
-
-def _by_layout(study: Study, folder: Folder, paths: Sequence[str]) -> Found | None:
+def _by_layout(study: Study, folder: Folder, paths: Sequence[str], wanted: Wanted) -> Found | None:
     """Read the wells and fields in names as those of images are read; None where no layout knows such names."""
-    held = _holding(folder, paths)
+    held = folder.holding(paths)
     if not paths or not any(key.well for key in study.fields):
         return None
     scores = {name: layout.recognise(held) for name, layout in LAYOUTS.items() if name != "image-folder"}
@@ -241,12 +234,12 @@ def _by_layout(study: Study, folder: Folder, paths: Sequence[str]) -> Found | No
     if scores[best] < _SURE_ENOUGH:
         return None
     try:
-        return _by_number(study, LAYOUTS[best].read(held), folder)
+        return _by_number(study, LAYOUTS[best].read(held), folder, wanted)
     except LayoutError:
         return None
 
 
-def _by_number(study: Study, read: Acquisition, folder: Folder) -> Found:
+def _by_number(study: Study, read: Acquisition, folder: Folder, wanted: Wanted) -> Found:
     """Match by plate, well and number of the field.
 
     Fields that are counted from 0 are counted from 1 in a study: where the masks do not have the same numbers as the
@@ -279,8 +272,7 @@ def _by_number(study: Study, read: Acquisition, folder: Folder) -> Found:
         )
     found = _filled(study, ours.assign(path=[str(folder.path / path) for path in ours["path"]]), str(folder.path))
     strangers = sorted(table.loc[~known, "path"].tolist())
-    named = Named(extra=strangers)
-    return replace(found, notes=_notes(named, Wanted("masks", "", None, "", "")))
+    return replace(found, notes=_notes(Named(extra=strangers), wanted))
 
 
 def _numbers(numbers: set[int]) -> str:
