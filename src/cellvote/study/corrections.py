@@ -111,15 +111,8 @@ def save_corrected_masks(
         write_label_image(path, after)
         correction = _difference(key, before, after)
         checksum = file_checksum(path)
-        row = {
-            **dict(zip(FIELD, key, strict=True)),
-            "author": author or _account(),
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "cells_before": record.n_cells,
-            "cells_after": correction.n_cells,
-            "highest_label_id": max(highest, int(after.max(initial=0))),
-            "checksum": checksum,
-        }
+        highest = max(highest, int(after.max(initial=0)))
+        row = _log_row(correction, author, record.n_cells, highest, checksum)
         _write(folder, pd.concat([log, pd.DataFrame([row])], ignore_index=True))
         ledger.append(
             replace(
@@ -133,6 +126,18 @@ def save_corrected_masks(
             )
         )
     return correction
+
+
+def _log_row(correction: Correction, author: str, n_before: int, highest: int, checksum: str) -> dict[str, Any]:
+    return {
+        **dict(zip(FIELD, correction.key, strict=True)),
+        "author": author or _account(),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cells_before": n_before,
+        "cells_after": correction.n_cells,
+        "highest_label_id": highest,
+        "checksum": checksum,
+    }
 
 
 def separate_cells(painted: LabelImage, before: LabelImage, highest: int = 0) -> LabelImage:
