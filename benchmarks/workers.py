@@ -1,6 +1,6 @@
 """Worker processes: how much faster two are than one, over a simulated plate on disk, in one run.
 
-    python benchmarks/workers.py [--fields 48] [--repeats 3]
+    python benchmarks/workers.py [--fields 48] [--size-px 1080] [--repeats 3]
 
 Segments (watershed) and measures the same plate with one worker and with two, alternating, so that whatever else the
 machine does meets both. Worker processes are started within the time that is measured. One worker is a process of its
@@ -38,10 +38,11 @@ def main() -> None:
     """Measure, and print one JSON value."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fields", type=int, default=48)
+    parser.add_argument("--size-px", type=int, default=1080)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        study = make_study(Path(folder), asked.fields)
+        study = make_study(Path(folder), asked.fields, asked.size_px)
         seconds: dict[int, list[float]] = {1: [], 2: []}
         processor: dict[int, list[float]] = {1: [], 2: []}
         idle: list[float] = []
@@ -67,9 +68,9 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def make_study(folder: Path, n_fields: int) -> Study:
-    """Simulate a plate of 1080 × 1080 px fields."""
-    settings = PlateSettings(rows=3, columns=4, fields_per_well=max(1, n_fields // 12), field_size_px=1080)
+def make_study(folder: Path, n_fields: int, size_px: int) -> Study:
+    """Simulate a plate of square fields."""
+    settings = PlateSettings(rows=3, columns=4, fields_per_well=max(1, n_fields // 12), field_size_px=size_px)
     plate = write_plate(folder / "plate", settings)
     return Study.create(folder / "study", read_plate(plate.folder))
 
