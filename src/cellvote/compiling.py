@@ -9,7 +9,7 @@ same pixels give the same bits, whatever the number of workers. The GIL is let g
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-import numba
+import numba  # noqa: TID253 - imported only by modules that are only imported to compute
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -25,6 +25,17 @@ class StudyError(CellVoteError, ValueError):
     """A study cannot be created, opened or written."""
 
 
+class StorageError(StudyError):
+    """A file of a study cannot be written: the disk is full, or the folder is not ours to write.
+
+    It would meet every field alike, so a step over fields stops at the first one.
+    """
+
+
+class BusyError(StudyError):
+    """Another run writes this study now."""
+
+
 class SettingsError(CellVoteError, ValueError):
     """A setting has no such name, or a value that is not allowed."""
 

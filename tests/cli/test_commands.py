@@ -286,3 +286,23 @@ def test_the_doctor_says_what_to_do(call: Call, tmp_path: Path) -> None:
     said = call("doctor", tmp_path)
     assert "CellVote: " in said.out
     assert "disk: " in said.out
+
+
+# Masks from elsewhere
+
+
+def test_masks_are_imported_and_a_field_without_any_is_listed(
+    call: Call, new_study: Study, finished_study: Study, tmp_path: Path
+) -> None:
+    masks = shutil.copytree(finished_study.segmentation_folder("watershed") / "masks", tmp_path / "masks")
+    (masks / "P-1" / "A01_f2.tif").unlink()
+    (masks / "P-1" / "A01_f2.tif.txt").touch()
+    shutil.copy(masks / "P-1" / "A01_f1.tif", masks / "P-1" / "H12_f1.tif")
+    said = call("segment", new_study.path, "--method", "import", "--set", f"masks={masks}", "--workers", 1, "--json")
+    assert said.code == 1
+    assert [(field["well"], field["field"]) for field in said.json["failed"]] == [("A01", 2)]
+    assert said.json["fields"] == 32
+    assert "1 file(s) in the folder of masks are of no field of the study" in said.json["notes"][0]
+    said = call("segment", new_study.path, "--method", "import", "--set", f"masks={masks}", "--workers", 1)
+    assert "Note: 1 file(s) in the folder of masks" in said.err
+    assert "Failed: P-1/A01 field 2" in said.err

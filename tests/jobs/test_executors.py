@@ -61,7 +61,7 @@ def test_a_scheduler_that_cannot_be_reached_is_named(address: str) -> None:
 
 def cluster(n_workers: int) -> distributed.LocalCluster:
     return distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, processes=False, dashboard_address=None, protocol="inproc"
+        n_workers=n_workers, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc"
     )
 
 

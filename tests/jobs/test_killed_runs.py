@@ -16,6 +16,7 @@ from cellvote.jobs.measure import measure_study
 from cellvote.jobs.predict import predict_study
 from cellvote.jobs.segment import segment_study
 from cellvote.jobs.train import train_study
+from cellvote.progress import Progress
 from cellvote.study import Study
 from cellvote.study.ledger import Ledger
 from cellvote.synthetic import SimulatedPlate
@@ -81,6 +82,22 @@ def test_a_killed_segmentation_leaves_no_process_and_goes_on_to_the_same_bytes(
     assert summary.skipped == done
     measure_study(study, workers=1)
     assert tables_and_masks(study) == tables_and_masks(finished_study)
+
+
+def test_a_run_whose_worker_is_killed_goes_on_to_the_same_bytes(new_study: Study, finished_study: Study) -> None:
+    killed: list[psutil.Process] = []
+
+    def kill_a_worker(progress: Progress) -> None:
+        if progress.done == 4 and not killed:
+            workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+            killed.append(workers[0])
+            workers[0].kill()
+
+    summary = segment_study(new_study, workers=2, report=kill_a_worker)
+    assert killed
+    assert (summary.failed, summary.skipped) == ([], 0)
+    measure_study(new_study, workers=2)
+    assert tables_and_masks(new_study) == tables_and_masks(finished_study)
 
 
 # Training

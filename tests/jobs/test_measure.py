@@ -11,13 +11,15 @@ import pytest
 from tests.tiny_plates import create_study
 
 import cellvote as cv
-from cellvote.errors import CancelledError, SegmentationError, SettingsError
+from cellvote.errors import CancelledError, PredictionsError, SegmentationError, SettingsError
 from cellvote.jobs.measure import measure_study
+from cellvote.jobs.predict import predict_study, vote_study
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey
 from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
+from cellvote.study.corrections import save_corrected_masks
 from cellvote.study.masks import read_label_image, write_label_image
 from cellvote.synthetic import SimulatedPlate
 
@@ -259,3 +261,43 @@ def test_cells_at_the_border_can_be_left_out(study: Study) -> None:
 def test_an_unknown_set_is_refused_before_anything_is_measured(study: Study) -> None:
     with pytest.raises(SettingsError, match="textures"):
         measure(study, sets="core,textures")
+
+
+# Corrections
+
+
+def field_with_most_cells(study: Study) -> FieldKey:
+    """Find it: small fields may have none."""
+    sizes = study.read_cells("watershed").groupby(["plate", "well", "field"]).size()
+    plate, well, number = sizes.idxmax()
+    return FieldKey(plate, well, int(number))
+
+
+def test_only_the_corrected_field_is_measured_again(study: Study) -> None:
+    key = field_with_most_cells(study)
+    masks = read_label_image(study.mask_path("watershed", key))
+    gone = int(masks.max())
+    masks[masks == gone] = 0
+    save_corrected_masks(study, "watershed", key, masks)
+    before = study.read_cells("watershed")
+    told: list[Progress] = []
+    summary = measure_study(study, workers=1, report=told.append)
+    assert [progress.where for progress in told] == [str(key)]
+    assert summary.skipped == 31
+    after = study.read_cells("watershed")
+    here = (before["plate"] == key.plate) & (before["well"] == key.well) & (before["field"] == key.field)
+    expected = before[~(here & (before["label_id"] == gone))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(after, expected)
+    assert measure_study(study, workers=1).skipped == 32
+
+
+def test_predictions_of_cells_that_were_corrected_and_measured_since_are_not_shown(study: Study) -> None:
+    key = field_with_most_cells(study)
+    save_corrected_masks(study, "watershed", key, 0 * read_label_image(study.mask_path("watershed", key)))
+    with pytest.raises(SegmentationError, match="were corrected since they were measured.*Run: cellvote measure"):
+        predict_study(study, "forest", workers=1)
+    measure_study(study, workers=1)
+    with pytest.raises(PredictionsError, match="measured anew"):
+        vote_study(study, "forest", "well")
+    predict_study(study, "forest", workers=1)
+    assert not vote_study(study, "forest", "well").empty

@@ -1,6 +1,7 @@
 """A step over fields: one bad field stops nothing, and a cancelled run goes on where it was."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cellvote.errors import CancelledError, ImageReadError, WorkerError
-from cellvote.jobs.over_fields import StepSummary, run_over_fields
+from cellvote.errors import CancelledError, ImageReadError, StorageError, WorkerError
+from cellvote.jobs.over_fields import StepSummary, rate, run_over_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import CancelToken, Progress
 from cellvote.study.ledger import FieldRecord, Ledger
@@ -117,31 +118,61 @@ def test_many_at_a_time_record_the_same_as_one(tmp_path: Path, ledger: Ledger) -
 
 
 class DyingPool(Executor):
-    """Its worker dies at the third field."""
+    """Its worker dies at some of the calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, dies_at: Callable[[int], bool]) -> None:
         self.n = 0
+        self.dies_at = dies_at
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.n += 1
         future: Future[Any] = Future()
-        if self.n == 3:
+        if self.dies_at(self.n):
             future.set_exception(BrokenProcessPool("died"))
         else:
             future.set_result(fn(*args, **kwargs))
         return future
 
 
-def test_a_worker_that_dies_is_told_with_what_to_do_and_what_was_done_is_kept(ledger: Ledger) -> None:
+@pytest.mark.parametrize("at_a_time", [1, 4])
+def test_a_field_whose_worker_died_is_tried_again_alone(ledger: Ledger, at_a_time: int) -> None:
+    pool = DyingPool(lambda n: n == 3)
+    assert len(list(run_over_fields(count_cells, KEYS, ledger, pool, at_a_time, CancelToken()))) == 8
+    assert sorted(ledger.done()) == KEYS
+    assert pool.n == 9
+
+
+def test_a_field_that_kills_its_worker_twice_is_recorded_as_failed(ledger: Ledger) -> None:
+    told = list(run_over_fields(count_cells, KEYS, ledger, DyingPool(lambda n: n in {3, 4}), 1, CancelToken()))
+    assert [record.key for record in ledger.failed()] == [KEYS[2]]
+    assert len(ledger.done()) == 7
+    assert told[2].message.startswith("P/A03 field 1: its worker process died")
+
+
+def test_where_workers_die_whatever_they_do_the_run_stops_and_what_was_done_is_kept(ledger: Ledger) -> None:
     with pytest.raises(WorkerError, match="fewer --workers"):
-        list(run_over_fields(count_cells, KEYS, ledger, DyingPool(), 1, CancelToken()))
+        list(run_over_fields(count_cells, KEYS, ledger, DyingPool(lambda n: n > 2), 1, CancelToken()))
     assert sorted(ledger.done()) == KEYS[:2]
 
 
-def test_a_worker_that_dies_takes_no_finished_field_with_it(ledger: Ledger) -> None:
-    with pytest.raises(WorkerError):
-        list(run_over_fields(count_cells, KEYS, ledger, DyingPool(), 4, CancelToken()))
-    assert set(KEYS[:2]) <= set(ledger.done())
+def test_a_full_disk_fails_no_field(ledger: Ledger) -> None:
+    def fill_up(key: FieldKey) -> FieldRecord:
+        if key == KEYS[2]:
+            raise StorageError("masks: cannot be written (No space left on device).")
+        return count_cells(key)
+
+    with pytest.raises(StorageError):
+        run(fill_up, ledger)
+    assert sorted(ledger.records) == KEYS[:2]
+
+
+def test_the_time_left_is_told_once_there_is_something_to_tell_it_from() -> None:
+    ago = time.monotonic() - 60
+    assert rate(600, ago, 30, 90) == "600 cells · 10 cells/s · 2 min left"
+    assert rate(600, ago, 90, 120) == "600 cells · 10 cells/s · 20 s left"
+    assert rate(600, ago, 1, 120) == "600 cells · 10 cells/s · 2.0 h left"
+    assert rate(600, ago, 90, 90) == "600 cells · 10 cells/s"
+    assert "left" not in rate(10, time.monotonic() - 0.1, 1, 100)
 
 
 def test_a_summary_has_the_documented_keys() -> None:
@@ -153,3 +184,4 @@ def test_a_summary_has_the_documented_keys() -> None:
         "device": "cpu",
         "seconds": 1.235,
     }
+    assert StepSummary(8, [], 70, 1.0, notes=("why",)).to_json()["notes"] == ["why"]

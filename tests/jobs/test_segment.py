@@ -1,5 +1,6 @@
 """Segmenting a study: each field once, with one set of settings, and going on where it was."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -11,12 +12,23 @@ import tifffile
 from tests.tiny_plates import contents, create_study
 
 import cellvote as cv
-from cellvote.errors import CancelledError, ChannelError, SegmentationError, SettingsError, StudyError
+from cellvote.errors import (
+    BusyError,
+    CancelledError,
+    ChannelError,
+    SegmentationError,
+    SettingsError,
+    StorageError,
+    StudyError,
+)
+from cellvote.jobs.dry_run import dry_run_segment
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
+from cellvote.study.corrections import save_corrected_masks
 from cellvote.study.ledger import Ledger
+from cellvote.study.lock import run_alone
 from cellvote.study.masks import read_label_image, write_label_image
 from cellvote.synthetic import SimulatedPlate
 
@@ -206,8 +218,65 @@ def test_masks_that_a_person_corrected_are_not_overwritten_in_silence(study: Stu
     corrected = read_label_image(path)
     corrected[corrected == 1] = 0
     write_label_image(path, corrected)
-    try:
-        segment_study(study, workers=1)
-    except StudyError:
-        return
+    segment_study(study, workers=1)
     assert np.array_equal(read_label_image(path), corrected)
+
+
+def test_corrections_outlive_another_run_and_are_counted_when_they_are_thrown_away(study: Study) -> None:
+    path = study.mask_path("watershed", FIRST)
+    corrected = read_label_image(path)
+    corrected[corrected == corrected.max()] = 0
+    save_corrected_masks(study, "watershed", FIRST, corrected)
+    assert segment_study(study, workers=1).skipped == 32
+    assert np.array_equal(read_label_image(path), corrected)
+    plan = dry_run_segment(study, "watershed", {}, name="", wells="A01", overwrite=True, workers=1)
+    assert "the corrections of 1 field(s) of 'watershed' would be thrown away" in plan.computes
+    summary = segment_study(study, wells="A01", overwrite=True, workers=1)
+    kept = study.path / "corrections" / "watershed-1"
+    assert (
+        f"the corrections of 1 field(s) of 'watershed' were thrown away with it; their masks are kept in {kept}"
+        in (summary.notes[0])
+    )
+    assert not ledger_of(study).records[FIRST].edited
+    back = segment_study(study, "import", {"masks": str(kept)}, wells="A01", workers=1)
+    assert [record.key.field for record in back.failed] == [2]
+    assert np.array_equal(read_label_image(study.mask_path("import", FIRST)), corrected)
+
+
+# Two runs, full disks, and what killed runs leave
+
+
+def test_two_runs_on_one_study_do_not_mix(new_study: Study) -> None:
+    with run_alone(new_study.path, "segment"), pytest.raises(BusyError, match="segment is running on it"):
+        segment_study(new_study, workers=1)
+    assert new_study.segmentations == []
+
+
+def test_a_full_disk_stops_the_run_with_one_error_and_it_goes_on_later(
+    new_study: Study, finished_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = tifffile.imwrite, []
+
+    def fill_up(*args: Any, **options: Any) -> None:
+        written.append(args[0])
+        if len(written) > 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*args, **options)
+
+    with monkeypatch.context() as full:
+        full.setattr(tifffile, "imwrite", fill_up)
+        with pytest.raises(StorageError, match=r"No space left on device.*run the same command again"):
+            segment_study(new_study, workers=1)
+    assert ledger_of(new_study).failed() == []
+    assert len(ledger_of(new_study).done()) == 4
+    assert not list(new_study.path.rglob("*.part"))
+    assert len(segment(new_study)) == 28
+    masks = [contents(one.segmentation_folder("watershed") / "masks") for one in (new_study, finished_study)]
+    assert masks[0] == masks[1]
+
+
+def test_what_a_killed_run_left_half_written_is_cleared_away(study: Study) -> None:
+    left = study.mask_path("watershed", FIRST).with_name(".A01_f1.tif.x1.part")
+    left.write_bytes(b"half")
+    segment_study(study, workers=1)
+    assert not left.exists()

@@ -23,7 +23,7 @@ app = typer.Typer()
 @app.command()
 def segment(
     study: options.StudyPath,
-    method: Annotated[str, typer.Option("--method", help="watershed")] = "watershed",
+    method: Annotated[str, typer.Option("--method", help="watershed or import")] = "watershed",
     name: Annotated[str, typer.Option("--name", help="Of the segmentation; the method's where not given.")] = "",
     assignments: options.Assignments = None,
     wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*,PLATE/C03")] = "",
@@ -42,7 +42,7 @@ def segment(
     opened = Study.open(study)
     settings = parse_assignments(assignments or [])
     if dry_run:
-        plan = dry_run_segment(opened, method, settings, name=name, wells=wells, workers=workers)
+        plan = dry_run_segment(opened, method, settings, name=name, wells=wells, overwrite=overwrite, workers=workers)
         print_dry_run(plan, json=json)
         return
     with watching("Segment", progress) as (report, cancel):
@@ -246,6 +246,8 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
             f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
             f"{summary.seconds:.1f} s" + (f" ({summary.skipped} were done before)" if summary.skipped else "")
         )
+        for note in summary.notes:
+            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
         for record in summary.failed:
             err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
     if summary.failed:

@@ -14,9 +14,10 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 
@@ -95,13 +96,21 @@ def _report_json(progress: Progress) -> None:
     sys.stderr.flush()
 
 
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, where the message does not tell it."""
+
+    def render(self, task: Task) -> Text:
+        """Write it, or nothing."""
+        return Text("") if str(task.fields.get("message", "")).endswith(" left") else super().render(task)
+
+
 @contextmanager
 def _bar(what: str) -> Iterator[Report]:
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        _TimeLeft(),
         TextColumn("{task.fields[message]}", style="dim"),
     )
     with ProgressBar(*columns, console=err) as bar:

@@ -16,6 +16,7 @@ from cellvote.gui.canvas_characters import drawing_characters
 from cellvote.gui.canvas_text import CanvasText
 from cellvote.gui.colours import class_colours
 from cellvote.gui.contrast import contrast_of_study, kept_contrast
+from cellvote.gui.correcting import Correcting
 from cellvote.gui.facts import PlateFacts, read_facts, with_counts
 from cellvote.gui.field_content import FieldContent, read_content, with_cells
 from cellvote.gui.field_layers import FieldLayers
@@ -56,6 +57,7 @@ class Session:
         self.text = CanvasText(viewer)
         self.runner = StepRunner(self.state)
         self.look = Look()
+        self.correcting = Correcting(self.state, self.layers)
         self.overview = OverviewView(self.state, self.look, self.layers, self.text)
         self._cache = FieldCache()
         self._ahead = ReadAhead(self._cache)
@@ -89,7 +91,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether everything that was asked for is read and shown, here and in the docks."""
-        ours = (self._opening, self._facts, self._field, self._contrast, self.layers, self.overview)
+        ours = (self._opening, self._facts, self._field, self._contrast, self.layers, self.overview, self.correcting)
         return not any(one.busy for one in (*ours, *self._docks))
 
     @property
@@ -132,6 +134,7 @@ class Session:
             self.state.show_study(*opened)
 
     def _on_study_changed(self, study: Study) -> None:
+        self.correcting.keep()
         self._content = None
         self._stack = None
         self._ahead.stop()
@@ -228,6 +231,7 @@ class Session:
         wanted = self.state.key
         if wanted is None or content.key[:2] != wanted[:2] or (content.scope == "field" and content.key != wanted):
             return
+        self.correcting.keep()
         self._content = content
         self.layers.show(content, partial(self._on_content_shown, content))
 
@@ -236,6 +240,7 @@ class Session:
             self.overview.keep_field_hidden()
             return
         self._show_text(content)
+        self.correcting.show(content)
         self._read_ahead(content)
 
     def _read_ahead(self, content: FieldContent) -> None:
@@ -327,6 +332,7 @@ class Session:
         self._asked += 1
         self._ahead.stop()
         self._turns.forget()
+        self.correcting.close()
         self.layers.close()
         self.overview.close()
         for one in (self._opening, self._facts, self._field, self._contrast):

@@ -18,6 +18,7 @@ from cellvote.study import Study
 from cellvote.study.atomic import read_table
 from cellvote.study.crops import crops_are_current, crops_path, cut_crops, note_crops
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.lock import run_alone
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def cut_study_crops(
     }
     dtype = cut_crops(study.read_field(next(iter(rows))), np.zeros((0, 2)), size_px).dtype
     shape = (len(cells), len(study.channels), size_px, size_px)
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.draft")
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     free = shutil.disk_usage(path.parent).free
     if n_bytes > 0.95 * free:
@@ -94,7 +95,11 @@ def cut_study_crops(
     step = CropField(study.path, segmentation, size_px, draft, offset, dtype, rows)
     ledger_path = path.with_name(f".{path.name}.ledger.parquet")
     ledger_path.unlink(missing_ok=True)
-    with Ledger(ledger_path) as ledger, open_executor(workers, scheduler) as (executor, n):
+    with (
+        run_alone(study.path, "cutting crops"),
+        Ledger(ledger_path) as ledger,
+        open_executor(workers, scheduler) as (executor, n),
+    ):
         for progress in run_over_fields(step, list(rows), ledger, executor, n, cancel or CancelToken()):
             report(progress)
         failed = ledger.failed()

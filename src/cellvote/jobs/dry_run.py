@@ -3,6 +3,7 @@
 Times are measured on a sample of the very study, and scaled up: an estimate, said as one.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
-from cellvote.jobs.segment import resolve_settings
+from cellvote.jobs.segment import fields_to_segment, resolve_settings
 from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
@@ -29,9 +30,10 @@ from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.quality.figures import measure_field
 from cellvote.quality.illumination import IlluminationSettings, average_to_grid
-from cellvote.segmentation import make_segmenter
+from cellvote.segmentation import FieldSegmenter, make_segmenter
 from cellvote.settings import changed, validated
 from cellvote.study import Study
+from cellvote.study.corrections import edited_fields
 from cellvote.study.crops import crops_are_current
 from cellvote.study.field_flags import quality_path
 from cellvote.study.illumination import illumination_folder
@@ -99,23 +101,39 @@ def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Pa
 
 
 def dry_run_segment(
-    study: Study, method: str, settings: dict[str, Any], *, name: str, wells: str, workers: int | None
+    study: Study,
+    method: str,
+    settings: dict[str, Any],
+    *,
+    name: str,
+    wells: str,
+    overwrite: bool = False,
+    workers: int | None,
 ) -> DryRun:
     """Say what ``segment`` would do, from segmenting two fields in memory."""
     name = name or method
-    done = Ledger(study.segmentation_folder(name) / "fields.parquet").done()
-    keys = [key for key in study.select_fields(wells) if key not in done]
+    chosen = study.select_fields(wells)
+    keys = chosen if overwrite else fields_to_segment(study, name, chosen)
     resolved = resolve_settings(study, method, settings)
     segmenter = make_segmenter(method, resolved["settings"], study.channels, [])
+    with tempfile.TemporaryDirectory() as draft:
+        notes = segmenter.prepare(study, Path(draft)) if isinstance(segmenter, FieldSegmenter) and keys else ()
 
-    def one(key: FieldKey) -> int:
-        found = segmenter.segment(study.read_field(key))
-        return found.label_image.size // (8 if found.nuclei is None else 5)  # as masks compress
+        def one(key: FieldKey) -> int:
+            image = study.read_field(key)
+            if isinstance(segmenter, FieldSegmenter):
+                found = segmenter.segment_field(image, study, key, Path(draft))
+            else:
+                found = segmenter.segment(image)
+            return found.label_image.size // (8 if found.nuclei is None else 5)  # as masks compress
 
-    seconds, n_bytes = _timed(keys, one)
+        seconds, n_bytes = _timed(keys, one)
+    n_edited = len(edited_fields(study, name)) if overwrite else 0
+    if n_edited:
+        notes = (*notes, f"the corrections of {n_edited} field(s) of {name!r} would be thrown away.")
     return DryRun(
-        reads=f"{len(keys)} fields ({len(done)} are done), {len(study.channels)} channels each",
-        computes=f"{method} with " + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()),
+        reads=f"{len(keys)} fields ({len(chosen) - len(keys)} are done), {len(study.channels)} channels each",
+        computes=" ".join([f"{method} with " + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()), *notes]),
         writes=str(study.segmentation_folder(name) / "masks"),
         seconds=_in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,

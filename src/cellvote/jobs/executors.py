@@ -1,18 +1,41 @@
 """Where a step over fields runs: in this process, on a local process pool, or on a dask cluster."""
 
+import contextlib
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Final
 
 from threadpoolctl import threadpool_limits
 
+from cellvote import __version__
 from cellvote.errors import WorkerError
 from cellvote.progress import quiet_decoders
+
+ONE_THREAD: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "BLIS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+"""What numerical libraries read while they are loaded: one thread each, so that N workers keep N cores busy."""
+
+_ASKED_EVERY_S: Final = 1.0
+_WITHOUT_WORKERS_S: Final = 120.0
+"""Nannies start dead workers again; where none is there for so long, nobody does."""
 
 
 def default_workers() -> int:
@@ -24,6 +47,8 @@ def default_workers() -> int:
 def open_executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[tuple[Executor, int]]:
     """Open an executor, and say how many calls it runs at a time.
 
+    Leaving the block lets the calls that run finish, and drops all others.
+
     Parameters
     ----------
     workers
@@ -34,7 +59,7 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
     Raises
     ------
     WorkerError
-        Where the cluster cannot be reached, has no workers, or ``distributed`` is not installed.
+        Where the cluster cannot be reached, has no workers, another CellVote, or ``distributed`` is not installed.
     """
     if scheduler:
         yield from _open_cluster(scheduler)
@@ -44,12 +69,134 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
         with ThreadPoolExecutor(1) as thread:
             yield thread, 1
         return
-    context = multiprocessing.get_context("spawn")  # fork is unsafe beside Qt and torch threads
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+    pool = WorkerPool(workers)
     try:
         yield pool, workers
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def is_death(error: BaseException) -> bool:
+    """Whether an error says that the process which did the call died."""
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"  # dask's, not imported here
+
+
+# Local processes
+
+
+class _LimitedProcess(SpawnProcess):
+    """A process whose numerical libraries find `ONE_THREAD` when they are loaded, which is before any call of ours."""
+
+    def start(self) -> None:
+        with _environment(ONE_THREAD):
+            super().start()
+
+
+class _LimitedContext(SpawnContext):
+    """Starts processes afresh: fork is unsafe beside the threads of Qt and torch."""
+
+    Process = _LimitedProcess
+
+
+_environment_lock = threading.Lock()
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables of the environment for a moment."""
+    with _environment_lock:
+        before = {name: os.environ.get(name) for name in values}
+        os.environ.update(values)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+class WorkerPool(Executor):
+    """A pool of local processes, each with one thread; `renew` makes it anew where one of them died.
+
+    Parameters
+    ----------
+    n_workers
+        How many; they are started as they are needed.
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self._n_workers = n_workers
+        self._context = _LimitedContext()
+        self._stop = self._context.Event()
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._n_workers, self._context, initializer=_start_worker, initargs=(self._stop,))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Do a call in one of the processes; raises `BrokenProcessPool` once one has died."""
+        return self._pool.submit(_call, fn, *args, **kwargs)
+
+    def renew(self) -> None:
+        """Start anew, with what was handed over forgotten."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._new_pool()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes, each after the call that it is at; those that it was handed already are not begun."""
+        if cancel_futures:
+            self._stop.set()
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+_stopped: Any = None
+"""In a worker process, the event that is set when no further call is to be begun."""
+
+
+def _call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    if _stopped is not None and _stopped.is_set():
+        raise CancelledError
+    return fn(*args, **kwargs)
+
+
+def _start_worker(stopped: Any) -> None:
+    """Prepare a worker process: one thread of each library, deaf to Ctrl-C, gone when its parent is gone."""
+    global _stopped  # a process pool hands nothing else to its calls
+    _stopped = stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what stops
+    limit_threads()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _leave_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)  # the parent was killed: nobody waits for what this process does
+
+
+_limited = threading.local()
+
+
+def limit_threads() -> None:
+    """Give this thread's numerical libraries one thread each: those that are loaded, and those that will be."""
+    if getattr(_limited, "done", False):
+        return
+    quiet_decoders()
+    os.environ.update(ONE_THREAD)
+    threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
+    if "numba" in sys.modules:
+        sys.modules["numba"].set_num_threads(1)
+    _limited.done = True
+
+
+# A dask cluster
 
 
 def _open_cluster(address: str) -> Iterator[tuple[Executor, int]]:
@@ -61,24 +208,91 @@ def _open_cluster(address: str) -> Iterator[tuple[Executor, int]]:
         client = Client(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise WorkerError(f"the scheduler {address} cannot be reached ({error}). Is it running?") from error
-    with client:
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # of a scheduler that is lost, our own error tells
+    try:
         n_threads = sum(client.nthreads().values())
         if not n_threads:
             raise WorkerError(f"the scheduler {address} has no workers. Start some: dask worker {address}")
-        yield client.get_executor(pure=False), n_threads
+        _check_versions(client, address)
+        yield ClusterExecutor(client, address), n_threads
+    finally:
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+            client.close(timeout="2s")
+        log.setLevel(level)
 
 
-def _start_worker() -> None:
-    """Prepare a worker process: one thread of BLAS, deaf to Ctrl-C, gone when its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what stops
-    threadpool_limits(1)
-    quiet_decoders()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+def _check_versions(client: Any, address: str) -> None:
+    """See that the workers have the same CellVote: another one may write other bytes."""
+    try:
+        versions = set(client.run(worker_version).values())
+    except (ImportError, AttributeError) as error:
+        raise WorkerError(
+            f"the workers of {address} cannot import CellVote ({error}). Install version {__version__} where they run."
+        ) from error
+    if versions != {__version__}:
+        there = ", ".join(sorted(versions - {__version__}))
+        raise WorkerError(f"workers of {address} have CellVote {there}, this is {__version__}. Install the same there.")
 
 
-def _leave_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)  # the parent was killed: nobody waits for what this process does
+def worker_version() -> str:
+    """Give the version of CellVote that a worker has."""
+    return __version__
+
+
+class ClusterExecutor(Executor):
+    """Hands calls to a dask cluster, and notices where its scheduler or all of its workers are gone.
+
+    Parameters
+    ----------
+    client
+        Connected; closed by whoever made it.
+    """
+
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address = client, address
+        self._executor = client.get_executor(pure=False)
+        self._asked = self._seen = time.monotonic()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Do a call on one of the workers."""
+        future: Future[Any] = self._executor.submit(_call_with_one_thread, fn, *args, **kwargs)
+        return future
+
+    def check(self) -> None:
+        """See that there still is somebody to do the calls.
+
+        Raises
+        ------
+        WorkerError
+            Where the scheduler is gone, or has had no worker for two minutes.
+        """
+        if self._client.status != "running":
+            raise self.lost()
+        now = time.monotonic()
+        if now - self._asked < _ASKED_EVERY_S:
+            return
+        self._asked = now
+        try:
+            there = bool(self._client.nthreads())
+        except (OSError, TimeoutError) as error:
+            raise self.lost() from error
+        self._seen = now if there else self._seen
+        if now - self._seen > _WITHOUT_WORKERS_S:
+            raise WorkerError(
+                f"the scheduler {self._address} has no workers any more. What was done is kept. Start some (dask "
+                f"worker {self._address}), and run the same command again: it goes on from here."
+            )
+
+    def lost(self) -> WorkerError:
+        """Say that the scheduler is gone."""
+        return WorkerError(
+            f"the scheduler {self._address} was lost. What was done is kept. Start it anew, or leave out --scheduler, "
+            "and run the same command again: it goes on from here."
+        )
+
+
+def _call_with_one_thread(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    limit_threads()  # a nanny may have started this worker a moment ago
+    return fn(*args, **kwargs)

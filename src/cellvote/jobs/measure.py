@@ -24,9 +24,18 @@ from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.settings import validated
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table, writing
+from cellvote.study.atomic import (
+    file_checksum,
+    read_json,
+    read_table,
+    remove_leftovers,
+    write_json,
+    write_table,
+    writing,
+)
 from cellvote.study.illumination import corrected, correction_mark, note_correction
-from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.ledger import FieldRecord, Ledger, made_of_masks
+from cellvote.study.lock import run_alone
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import field_file
 
@@ -66,12 +75,11 @@ def _read_pixels(study: Study, key: FieldKey) -> tuple[Pixels, str]:
 
 def source_checksum(study: Study, segmentation: str, key: FieldKey, settings: MeasureSettings) -> str:
     """Name what the rows of a field are made of beside its raw pixels: masks, nuclei, settings and correction."""
-    digest = hashlib.blake2b(settings.model_dump_json().encode(), digest_size=16)
-    for kind in ("masks", "nuclei"):
-        path = study.mask_path(segmentation, key, kind)
-        digest.update(file_checksum(path).encode() if path.exists() else b"-")
-    digest.update(correction_mark(study).encode())
-    return digest.hexdigest()
+    masks, nuclei = (study.mask_path(segmentation, key, kind) for kind in ("masks", "nuclei"))
+    rest = hashlib.blake2b(settings.model_dump_json().encode(), digest_size=16)
+    rest.update(file_checksum(nuclei).encode() if nuclei.exists() else b"-")
+    rest.update(correction_mark(study).encode())
+    return made_of_masks(file_checksum(masks), rest.hexdigest())
 
 
 def rows_path(study: Study, segmentation: str, key: FieldKey, checksum: str) -> Path:
@@ -144,7 +152,8 @@ def measure_study(
         raise SegmentationError(f"the segmentation {name!r} has no segmented field. Run: cellvote segment {study.path}")
     chosen = measured_settings(study, name, settings)
     step = MeasureField(study.path, name, chosen)
-    with Ledger(folder / "measured.parquet") as ledger:
+    with run_alone(study.path, "measure"), Ledger(folder / "measured.parquet") as ledger:
+        remove_leftovers(folder)
         done = ledger.done()
         todo = [key for key in sorted(masks) if not up_to_date(study, name, done.get(key), chosen)]
         if todo:
@@ -152,8 +161,9 @@ def measure_study(
                 for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
                     report(progress)
         records = {key: ledger.records[key] for key in sorted(masks)}
-    if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
-        _put_together(study, name, [record for record in records.values() if record.status == "done"], todo, chosen)
+        if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
+            whole = [record for record in records.values() if record.status == "done"]
+            _put_together(study, name, whole, todo, chosen)
     failed = [*segmented.failed(), *(r for r in records.values() if r.status == "failed")]
     return StepSummary(
         fields=len(segmented.records),

@@ -17,6 +17,7 @@ from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table
+from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.field_flags import left_out_note, quality_checksum, with_flags
 from cellvote.study.illumination import check_cells_are_current
 from cellvote.voting.evaluation import evaluate_predictions
@@ -71,6 +72,7 @@ def predict_study(
     check_device(device, classifier.info.inputs)
     name = study.one_segmentation(segmentation)
     check_cells_are_current(study, name)
+    refuse_unmeasured_corrections(study, name)
     cells = study.read_cells(name).reset_index(names="row")
     if cells.empty:
         raise PredictionsError(f"{study.path}: no cell was measured: there is nothing to predict.")

@@ -1,10 +1,13 @@
 """Segment a study: each field's masks, written as they come."""
 
+import shutil
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,16 +17,23 @@ from cellvote.jobs.over_fields import StepSummary, run_over_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, image_hash
 from cellvote.progress import CancelToken, Report, ignore_progress
-from cellvote.segmentation import METHODS, make_segmenter
+from cellvote.segmentation import METHODS, FieldSegmenter, make_segmenter
 from cellvote.settings import changed, validated
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_json, write_json
+from cellvote.study.atomic import file_checksum, read_json, remove_leftovers, write_json
+from cellvote.study.corrections import is_edited, set_corrections_aside
 from cellvote.study.illumination import corrected, note_correction
 from cellvote.study.ledger import FieldRecord, Ledger
-from cellvote.study.masks import read_label_image, write_label_image
+from cellvote.study.lock import run_alone
+from cellvote.study.masks import write_label_image
 
 N_SAMPLE_FIELDS = 12
 """Automatic settings are measured on this many fields, spread over the study."""
+
+_WITHOUT_SAMPLE: Final = frozenset({"import"})
+"""Methods that measure nothing on sample fields."""
+
+_N_NOTES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,10 @@ class SegmentField:
         raw = study.read_raw_field(key)
         image = corrected(study, key, raw)
         segmenter = make_segmenter(self.method, dict(self.settings_items), study.channels, [])
-        found = segmenter.segment(image)
+        if isinstance(segmenter, FieldSegmenter):
+            found = segmenter.segment_field(image, study, key, study.segmentation_folder(self.segmentation))
+        else:
+            found = segmenter.segment(image)
         path = study.mask_path(self.segmentation, key)
         if found.nuclei is not None:
             write_label_image(study.mask_path(self.segmentation, key, "nuclei"), found.nuclei)
@@ -52,6 +65,7 @@ class SegmentField:
             n_cells=found.n_cells,
             checksum=file_checksum(path),
             image_hash=image_hash(raw),
+            note=found.note,
         )
 
 
@@ -94,6 +108,8 @@ def segment_study(
     ------
     StudyError
         Where other settings made what is there already, and ``overwrite`` was not said.
+    BusyError
+        Where another run writes the study now.
     """
     started = time.monotonic()
     name = name or method
@@ -101,39 +117,89 @@ def segment_study(
         validated(METHODS[method][0], settings or {})  # before it is held against an earlier run's
     keys = study.select_fields(wells)
     folder = study.segmentation_folder(name)
-    chosen = _settings_to_use(study, name, method, settings or {}, overwrite=overwrite)
-    if not (folder / "segmentation.json").exists():
-        write_json(folder / "segmentation.json", chosen)
-    step = SegmentField(study.path, name, method, tuple(chosen["settings"].items()))
-    with Ledger(folder / "fields.parquet") as ledger:
-        done = {key for key, record in ledger.done().items() if _is_there(study.mask_path(name, key), record)}
-        todo = [key for key in keys if key not in done]
-        if todo:
-            with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                    report(progress)
-        records = [ledger.records[key] for key in keys]
-    failed = [record for record in records if record.status == "failed"]
+    with run_alone(study.path, "segment"):
+        chosen, todo, notes = _begin(study, name, method, settings or {}, keys, overwrite=overwrite)
+        step = SegmentField(study.path, name, method, tuple(chosen["settings"].items()))
+        with Ledger(folder / "fields.parquet") as ledger:
+            if todo:
+                with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
+                    for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
+                        report(progress)
+            records = [ledger.records[key] for key in keys]
     return StepSummary(
         fields=len(keys),
-        failed=failed,
+        failed=[record for record in records if record.status == "failed"],
         cells=sum(record.n_cells for record in records),
         seconds=time.monotonic() - started,
         skipped=len(keys) - len(todo),
+        notes=(*notes, *field_notes(records)),
     )
 
 
-def _is_there(path: Path, record: FieldRecord) -> bool:
+def _begin(
+    study: Study, name: str, method: str, settings: dict[str, Any], keys: Sequence[FieldKey], *, overwrite: bool
+) -> tuple[dict[str, Any], list[FieldKey], tuple[str, ...]]:
+    """Note the settings, or go on with those that are there.
+
+    Nothing is written or thrown away before it is known that the run can begin.
+
+    Returns
+    -------
+    chosen, todo, notes
+        What ``segmentation.json`` holds, the fields to do, and what a person should know.
+    """
+    folder = study.segmentation_folder(name)
+    chosen = _settings_to_use(study, name, method, settings, overwrite=overwrite)
+    todo = list(keys) if overwrite else fields_to_segment(study, name, keys)
+    segmenter = make_segmenter(method, chosen["settings"], study.channels, [])
+    notes: tuple[str, ...] = ()
+    with tempfile.TemporaryDirectory() as draft:
+        if isinstance(segmenter, FieldSegmenter) and todo:
+            notes = segmenter.prepare(study, Path(draft))
+        if overwrite and (folder / "segmentation.json").exists():
+            notes += _thrown_away(study, name)
+            study.remove(folder)
+        remove_leftovers(folder)
+        if not (folder / "segmentation.json").exists():
+            write_json(folder / "segmentation.json", chosen)
+        shutil.copytree(draft, folder, dirs_exist_ok=True)
+    return chosen, todo, notes
+
+
+def fields_to_segment(study: Study, name: str, keys: Sequence[FieldKey]) -> list[FieldKey]:
+    """Leave out the fields whose masks are there: as they were written, or corrected by a person since."""
+    done = Ledger(study.segmentation_folder(name) / "fields.parquet").done()
+    return [key for key in keys if key not in done or not _is_there(study, name, done[key])]
+
+
+def _thrown_away(study: Study, name: str) -> tuple[str, ...]:
+    """Keep the masks that persons corrected, before a segmentation is thrown away, and say where."""
+    n_edited, kept = set_corrections_aside(study, name)
+    if not n_edited:
+        return ()
+    note = (
+        f"the corrections of {n_edited} field(s) of {name!r} were thrown away with it; their masks are kept in {kept}: "
+        f"cellvote segment {study.path} --method import --name NAME --set masks={kept}"
+    )
+    return (note,)
+
+
+def field_notes(records: Sequence[FieldRecord]) -> tuple[str, ...]:
+    """Tell what was noted of fields that are done, in one sentence."""
+    noted = [record for record in records if record.status == "done" and record.note]
+    if not noted:
+        return ()
+    listed = "; ".join(f"{record.key}: {record.note}" for record in noted[:_N_NOTES])
+    more = f"; and {len(noted) - _N_NOTES} more (column note of fields.parquet)" if len(noted) > _N_NOTES else ""
+    return (f"{len(noted)} field(s) to look at: {listed}{more}.",)
+
+
+def _is_there(study: Study, segmentation: str, record: FieldRecord) -> bool:
     """Whether a field's masks are there: as they were written, or corrected by a person since."""
+    path = study.mask_path(segmentation, record.key)
     if not path.exists():
         return False
-    if file_checksum(path) == record.checksum:
-        return True
-    try:
-        read_label_image(path)
-    except ImageReadError:
-        return False
-    return True
+    return file_checksum(path) == record.checksum or is_edited(study, segmentation, record)
 
 
 def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +210,8 @@ def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dic
     dict
         ``method``, ``asked`` (as given) and ``settings`` (nothing left automatic).
     """
-    segmenter = make_segmenter(method, settings, study.channels, sample_fields(study))
+    looks = method not in _WITHOUT_SAMPLE
+    segmenter = make_segmenter(method, settings, study.channels, sample_fields(study) if looks else [])
     note = {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
     return note | note_correction(study)
 
@@ -171,9 +238,7 @@ def _settings_to_use(
         return resolve_settings(study, method, settings)
     there: dict[str, Any] = read_json(path)
     if overwrite:
-        fresh = resolve_settings(study, method, settings)  # before anything is thrown away
-        study.remove(path.parent)
-        return fresh
+        return resolve_settings(study, method, settings)
     if there.get("illumination") != note_correction(study).get("illumination"):
         raise StudyError(
             f"the segmentation {name!r} was made of pixels with another illumination correction, or without one. "

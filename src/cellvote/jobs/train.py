@@ -34,6 +34,7 @@ from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.settings import changed, validated
 from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.crops import open_crops, usual_crop_size_px
 from cellvote.study.field_flags import FLAGS_COLUMN, has_flag, left_out_note, with_flags
 from cellvote.study.illumination import check_cells_are_current
@@ -99,6 +100,7 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
     spec = parse_classes(classes) if isinstance(classes, str) else classes
     segmentation = study.one_segmentation(settings.segmentation)
     check_cells_are_current(study, segmentation)
+    refuse_unmeasured_corrections(study, segmentation)
     wells = class_of_wells(study.plate_map, spec)
     spec = ClassSpec(find_column(study.plate_map, spec.column), spec.values)
     table = study.read_cells(segmentation)

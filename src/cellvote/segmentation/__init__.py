@@ -6,17 +6,28 @@ from pydantic import BaseModel
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
-from cellvote.segmentation.base import Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.base import FieldSegmenter, Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.imported import ImportSettings, make_import
 from cellvote.segmentation.nuclei import NucleiSettings, make_nuclei
 from cellvote.segmentation.watershed import WatershedSettings, make_watershed
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHODS",
+    "FieldSegmenter",
+    "Segmentation",
+    "Segmenter",
+    "make_segmenter",
+    "segment_image",
+]
 
 DEFAULT_METHOD: Final = "nuclei"
+"""Taken where no method is named."""
 
 METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
     "nuclei": (NucleiSettings, make_nuclei),
     "watershed": (WatershedSettings, make_watershed),
+    "import": (ImportSettings, make_import),
 }
 """Every segmentation method: its settings model, and what makes its segmenter."""
 

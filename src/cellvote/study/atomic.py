@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
-from cellvote.errors import StudyError
+from cellvote.errors import StorageError, StudyError
+
+_PART: Final = ".part"
 
 
 @contextmanager
@@ -20,13 +22,13 @@ def writing(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    StudyError
+    StorageError
         Where the folder cannot be written or the disk is full; the old file is still there.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -35,13 +37,24 @@ def writing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise StudyError(
-            f"{path}: cannot be written ({error.strerror or error}). Free some disk space or check your rights, "
-            "then run the same command again: it goes on from here."
-        ) from error
+        raise storage_error(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say that a file cannot be written, and what to do."""
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror or error}). Free some disk space or check your rights, "
+        "then run the same command again: it goes on from here."
+    )
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files that a killed run left below a folder; only while nobody else writes there."""
+    for path in folder.rglob(f".*{_PART}"):
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

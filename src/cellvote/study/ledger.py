@@ -1,5 +1,6 @@
 """The ledger of a step: which fields are done, which failed and why; it survives a kill."""
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -9,9 +10,9 @@ from typing import IO, Literal, Self
 
 import pandas as pd
 
-from cellvote.errors import StudyError
+from cellvote.errors import StorageError, StudyError
 from cellvote.plates.acquisition import FieldKey
-from cellvote.study.atomic import read_table, write_table
+from cellvote.study.atomic import read_table, storage_error, write_table
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class FieldRecord:
         Of the pixels that it read.
     error
         Why it failed; empty where it did not.
+    edited
+        Whether a person corrected what the step had written.
+    note
+        What a person should know of a field that is done; empty where there is nothing.
     """
 
     plate: str
@@ -38,6 +43,8 @@ class FieldRecord:
     image_hash: str = ""
     device: str = "cpu"
     error: str = ""
+    edited: bool = False
+    note: str = ""
 
     @property
     def key(self) -> FieldKey:
@@ -84,16 +91,31 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._journal is not None:
-            self._journal.close()
+            with contextlib.suppress(OSError):  # a full disk: the last line is torn, and its field is done again
+                self._journal.close()
             self._journal = None
-        self._fold()
+        try:
+            self._fold()
+        except StorageError:
+            if error is None:
+                raise
+            # The error on its way says it already; the journal stays, and is read on opening.
 
     def append(self, record: FieldRecord) -> None:
-        """Record a field; it is on disk when this returns."""
+        """Record a field; it is on disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            Where it cannot be written.
+        """
         if self._journal is None:
             raise StudyError(f"{self.path}: the ledger is not open for writing.")
-        self._journal.write(json.dumps(asdict(record)) + "\n")
-        self._journal.flush()
+        try:
+            self._journal.write(json.dumps(asdict(record)) + "\n")
+            self._journal.flush()
+        except OSError as error:
+            raise storage_error(self._journal_path, error) from error
         self.records[record.key] = record
 
     def done(self) -> dict[FieldKey, FieldRecord]:
@@ -117,3 +139,13 @@ def _read_journal(path: Path) -> Iterable[FieldRecord]:
             yield FieldRecord(**json.loads(line))
         except (ValueError, TypeError):
             continue  # the line that was being written when the run was killed
+
+
+def made_of_masks(masks_checksum: str, rest: str) -> str:
+    """Name what the rows of a field are made of: its masks, and the rest."""
+    return f"{masks_checksum}-{rest}"
+
+
+def masks_of(checksum: str) -> str:
+    """Give the checksum of the masks that the rows of a field were made of."""
+    return checksum.partition("-")[0]

@@ -45,6 +45,12 @@ class Folder:
         files, odd = _without_odd_names(files)
         return tuple(sorted(files)), tuple(sorted(stores)), tuple(odd)
 
+    def holding(self, files: Sequence[str]) -> "Folder":
+        """Give this folder as if it held only these of its files."""
+        held = Folder(self.path, root=self.root)
+        held.__dict__["_listed"] = (tuple(files), (), ())
+        return held
+
     @property
     def files(self) -> tuple[str, ...]:
         """Every file below the folder, as sorted POSIX paths relative to it; what is inside a Zarr store is not."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellvote.profiling.compiled import compiled
+from cellvote.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from cellvote.profiling.compiled import compiled
+from cellvote.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -148,7 +148,8 @@ def border_pixels(starts: Ints, runs: npt.NDArray[np.int32], boxes: Ints) -> Int
 @compiled
 def _turn(rows: Ints, edge: Ints, a: int, b: int, c: int) -> np.int64:
     """Tell on which side of the line from a to c the point b lies: positive where its edge lies beyond."""
-    return (edge[b] - edge[a]) * (rows[c] - rows[a]) - (edge[c] - edge[a]) * (rows[b] - rows[a])
+    side: np.int64 = (edge[b] - edge[a]) * (rows[c] - rows[a]) - (edge[c] - edge[a]) * (rows[b] - rows[a])
+    return side
 
 
 @compiled

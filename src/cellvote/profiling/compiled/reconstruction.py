@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from cellvote.profiling.compiled import compiled
+from cellvote.compiling import compiled
 
 Floats = npt.NDArray[np.float64]
 

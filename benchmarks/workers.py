@@ -1,0 +1,111 @@
+"""Worker processes: how much faster two are than one, over a simulated plate on disk, in one run.
+
+    python benchmarks/workers.py [--fields 48] [--size-px 1080] [--repeats 3]
+
+Segments (watershed) and measures the same plate with one worker and with two, alternating, so that whatever else the
+machine does meets both. Worker processes are started within the time that is measured. One worker is a process of its
+own here too, with one thread as every worker has. The ratio that counts is that of the medians.
+
+Cores that are busy with something else make that ratio meaningless, so two more figures are told: how many cores were
+idle before each run, and the processor seconds that all workers took together. Where two workers take no more of them
+than one, they do not fight, and on idle cores they are as many times faster as they are many.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from cellvote.jobs.executors import WorkerPool
+from cellvote.jobs.measure import MeasureField
+from cellvote.jobs.over_fields import run_over_fields
+from cellvote.jobs.segment import SegmentField, resolve_settings
+from cellvote.plates.layouts import read_plate
+from cellvote.progress import CancelToken
+from cellvote.study import Study
+from cellvote.study.ledger import Ledger
+from cellvote.synthetic import PlateSettings, write_plate
+
+
+def main() -> None:
+    """Measure, and print one JSON value."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fields", type=int, default=48)
+    parser.add_argument("--size-px", type=int, default=1080)
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        study = make_study(Path(folder), asked.fields, asked.size_px)
+        seconds: dict[int, list[float]] = {1: [], 2: []}
+        processor: dict[int, list[float]] = {1: [], 2: []}
+        idle: list[float] = []
+        for _ in range(asked.repeats):
+            for n in (1, 2):
+                idle.append(idle_cores())
+                before = processor_seconds()
+                seconds[n].append(run(study, n))
+                processor[n].append(processor_seconds() - before)
+        ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
+    medians = {n: statistics.median(values) for n, values in seconds.items()}
+    result = {
+        "fields": asked.fields,
+        "cores": os.cpu_count(),
+        "idle_cores_before_each_run": [round(value, 2) for value in idle],
+        "seconds_with_1": [round(value, 2) for value in seconds[1]],
+        "seconds_with_2": [round(value, 2) for value in seconds[2]],
+        "processor_seconds_with_1": [round(value, 2) for value in processor[1]],
+        "processor_seconds_with_2": [round(value, 2) for value in processor[2]],
+        "ratios": [round(value, 2) for value in ratios],
+        "times_faster": round(medians[1] / medians[2], 2),
+    }
+    print(json.dumps(result, indent=2))
+
+
+def make_study(folder: Path, n_fields: int, size_px: int) -> Study:
+    """Simulate a plate of square fields."""
+    settings = PlateSettings(rows=3, columns=4, fields_per_well=max(1, n_fields // 12), field_size_px=size_px)
+    plate = write_plate(folder / "plate", settings)
+    return Study.create(folder / "study", read_plate(plate.folder))
+
+
+def run(study: Study, n_workers: int) -> float:
+    """Segment and measure every field; the seconds that both steps took."""
+    name = f"with-{n_workers}"
+    settings = resolve_settings(study, "watershed", {})["settings"]
+    steps = (
+        SegmentField(study.path, name, "watershed", tuple(settings.items())),
+        MeasureField(study.path, name),
+    )
+    started = time.perf_counter()
+    for step in steps:
+        pool = WorkerPool(n_workers)
+        with Ledger(study.path / f"{type(step).__name__}.parquet") as ledger:
+            for _ in run_over_fields(step, study.fields, ledger, pool, n_workers, CancelToken()):
+                pass
+            failed = ledger.failed()
+        pool.shutdown()
+        assert not failed, failed[0].error
+    return time.perf_counter() - started
+
+
+def processor_seconds() -> float:
+    """How much processor time all worker processes have taken that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def idle_cores() -> float:
+    """How many cores had nothing to do during the last half second."""
+    return psutil.cpu_count() * (100 - psutil.cpu_percent(interval=0.5)) / 100
+
+
+if __name__ == "__main__":
+    multiprocessing.freeze_support()
+    main()
