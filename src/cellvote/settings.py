@@ -17,7 +17,10 @@ def settings_error(error: ValidationError, model: type[BaseModel]) -> SettingsEr
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return SettingsError(f"there is no setting {name!r}; there are: {', '.join(model.model_fields)}.")
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    if not name:  # each value may be allowed by itself
+        return SettingsError(f"these settings do not go together: {message}.")
+    message = message[0].lower() + message[1:]
     return SettingsError(f"the setting {name!r} cannot be {first['input']!r}: {message}.")
 
 

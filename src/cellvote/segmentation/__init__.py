@@ -7,14 +7,20 @@ from pydantic import BaseModel
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.cellpose import CellposeSettings, make_cellpose
+from cellvote.segmentation.cellpose.weights import LICENCE_NOTE
 from cellvote.segmentation.watershed import WatershedSettings, make_watershed
 
-__all__ = ["METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
+__all__ = ["LICENCE_NOTES", "METHODS", "Segmentation", "Segmenter", "make_segmenter", "segment_image"]
 
 METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
     "watershed": (WatershedSettings, make_watershed),
+    "cellpose": (CellposeSettings, make_cellpose),
 }
 """Every segmentation method: its settings model, and what makes its segmenter."""
+
+LICENCE_NOTES: dict[str, str] = {"cellpose": LICENCE_NOTE}
+"""What is to be shown where a method is chosen whose weights not everybody may use for everything."""
 
 
 def make_segmenter(method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:
