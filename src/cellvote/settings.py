@@ -64,6 +64,16 @@ def _value(text: str) -> Any:
         return {"true": True, "false": False}.get(text.casefold(), text)
 
 
+def of_result(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the settings that say how fast a step goes: those marked ``changes_result: False``."""
+    return {name: value for name, value in values.items() if _changes_result(model, name)}
+
+
+def _changes_result(model: type[BaseModel], name: str) -> bool:
+    extra = model.model_fields[name].json_schema_extra if name in model.model_fields else None
+    return not isinstance(extra, dict) or extra.get("changes_result") is not False
+
+
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """List what differs between two sets of values: ``sigma 1.0 → 2.0``; empty where nothing does."""
     names = [*old, *(name for name in new if name not in old)]

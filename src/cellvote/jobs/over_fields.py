@@ -1,10 +1,10 @@
 """Run one step over many fields: any executor, progress, cancel, resume; one bad field stops nothing."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cellvote.errors import CellVoteError, WorkerError
@@ -16,7 +16,7 @@ FieldStep = Callable[[FieldKey], FieldRecord]
 """A picklable, pure function of a field: reads the study, writes the field's own files, says what it did."""
 
 # What a field's own pixels can make a numerical library raise.
-_FIELD_ERRORS: Final = (
+FIELD_ERRORS: Final = (
     CellVoteError,
     ValueError,
     ArithmeticError,
@@ -25,6 +25,7 @@ _FIELD_ERRORS: Final = (
     OSError,
     RuntimeError,
 )
+"""What makes one field fail, and no other."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class StepSummary:
     device: str = "cpu"
     skipped: int = field(default=0)
     """Fields that an earlier run had done."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was computed, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
-        """As DESIGN section 7 has it."""
+        """As DESIGN section 7 has it, with ``notes`` where there are any."""
         failed = [{"plate": r.plate, "well": r.well, "field": r.field, "error": r.error} for r in self.failed]
         return {
             "fields": self.fields,
@@ -48,7 +51,14 @@ class StepSummary:
             "cells": self.cells,
             "device": self.device,
             "seconds": round(self.seconds, 3),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
+
+
+def devices_of(records: Iterable[FieldRecord]) -> str:
+    """Name the devices that fields were computed on, such as ``cuda`` or ``cuda+cpu``."""
+    used = dict.fromkeys(part for record in records if record.status == "done" for part in record.device.split("+"))
+    return "+".join(used) or "cpu"
 
 
 def run_over_fields(
@@ -100,31 +110,46 @@ def run_over_fields(
             for record in sorted(whole, key=lambda r: r.key):
                 ledger.append(record)
                 done, cells = done + 1, cells + record.n_cells
-                yield Progress(done, len(keys), str(record.key), record.error or _rate(cells, started))
+                yield Progress(done, len(keys), str(record.key), record.error or rate(cells, started))
             for future in finished:
                 future.result()  # raises where a worker died
             cancel.raise_if_cancelled()
     except (BrokenProcessPool, CancelledError) as error:
-        raise WorkerError(
-            "a worker process died, most often for want of memory. What was done is kept: run again with "
-            "fewer --workers."
-        ) from error
+        raise worker_died() from error
     finally:
         for future in running:
             future.cancel()
 
 
-def _rate(cells: int, started: float) -> str:
-    rate = cells / max(time.monotonic() - started, 1e-9)
-    return f"{cells:,} cells · {rate:,.0f} cells/s"
+def worker_died() -> WorkerError:
+    """Say that a worker process died, and what to do."""
+    return WorkerError(
+        "a worker process died, most often for want of memory. What was done is kept: run again with "
+        "fewer --workers."
+    )
+
+
+def rate(cells: int, started: float) -> str:
+    """Write how many cells there are so far, and how fast they come."""
+    per_second = cells / max(time.monotonic() - started, 1e-9)
+    return f"{cells:,} cells · {per_second:,.0f} cells/s"
+
+
+def failed_record(key: FieldKey, error: BaseException) -> FieldRecord:
+    """Record a field that failed, with a sentence that names it."""
+    message = str(error) if isinstance(error, CellVoteError) else f"{type(error).__name__}: {error}"
+    return FieldRecord(*key, status="failed", error=message if str(key) in message else f"{key}: {message}")
+
+
+def attempt(key: FieldKey, call: Callable[[], FieldRecord], seconds_before: float = 0.0) -> FieldRecord:
+    """Do one field, or record why it failed; with the time that it took, and that it took before."""
+    started = time.monotonic()
+    try:
+        record = call()
+    except FIELD_ERRORS as error:
+        record = failed_record(key, error)
+    return replace(record, seconds=round(seconds_before + time.monotonic() - started, 4))
 
 
 def _do_field(step: FieldStep, key: FieldKey) -> FieldRecord:
-    started = time.monotonic()
-    try:
-        record = step(key)
-    except _FIELD_ERRORS as error:
-        message = str(error) if isinstance(error, CellVoteError) else f"{key}: {type(error).__name__}: {error}"
-        record = FieldRecord(*key, status="failed", error=message)
-    seconds = round(time.monotonic() - started, 4)
-    return FieldRecord(**{**record.__dict__, "seconds": seconds})
+    return attempt(key, lambda: step(key))

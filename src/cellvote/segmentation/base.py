@@ -8,9 +8,9 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from cellvote.plates.pixels import Pixels
+from cellvote.study.flows import Flows
 from cellvote.study.masks import LabelImage
 
-Flows = npt.NDArray[np.float32]
 TilePixels = npt.NDArray[np.float32]
 
 
@@ -25,7 +25,8 @@ class Segmentation:
     nuclei
         YX int32, or None: the nucleus of each cell, with the label id of its cell.
     flows
-        3YX float32, or None: dY, dX and cell probability, as Cellpose gives them.
+        3YX float32, or None: dY, dX (positive downwards and to the right, five times a unit vector) and cell
+        probability (log odds), as Cellpose gives them.
     """
 
     label_image: LabelImage
@@ -115,6 +116,16 @@ class PooledSegmenter(Segmenter, Protocol):
     @property
     def light(self) -> bool:
         """Whether every worker process may have a network of its own on the CPU."""
+        ...
+
+    @property
+    def gives_flows(self) -> bool:
+        """Whether its segmentations have flows."""
+        ...
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What the result depends on beside the settings: versions of packages, and ``weights`` (a fingerprint)."""
         ...
 
     def prepare(self, image: Pixels) -> Tiles:

@@ -44,8 +44,10 @@ def find_masks(flows: Flows, shape_px: tuple[int, int], settings: CellposeSettin
 
 
 def _find_on(device: object, flows: Flows, shape_px: tuple[int, int], settings: CellposeSettings) -> LabelImage:
+    import torch
     from cellpose import dynamics
 
+    torch.sparse.check_sparse_tensor_invariants.disable()  # torch's own default, which it warns of where it is not said
     masks = dynamics.resize_and_compute_masks(
         flows[:2],
         flows[2],

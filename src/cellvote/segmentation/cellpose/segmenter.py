@@ -39,13 +39,14 @@ class CellposeSegmenter:
     weights: WeightsFormat
     name: str = "cellpose"
     light: bool = False
+    gives_flows: bool = True
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, str]:
         """What the result depends on beside the settings."""
         from importlib.metadata import version
 
-        return {"cellpose": version("cellpose"), "weights_fingerprint": self.weights.fingerprint}
+        return {"cellpose": version("cellpose"), "weights": self.weights.fingerprint}
 
     def segment(self, image: Pixels) -> Segmentation:
         """Find the cells of a CYX image, on the fastest device.
