@@ -23,10 +23,12 @@ app = typer.Typer()
 @app.command()
 def segment(
     study: options.StudyPath,
-    method: Annotated[str, typer.Option("--method", help="watershed")] = "watershed",
+    method: Annotated[str, typer.Option("--method", help="watershed or cellpose")] = "watershed",
     name: Annotated[str, typer.Option("--name", help="Of the segmentation; the method's where not given.")] = "",
     assignments: options.Assignments = None,
     wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*")] = "",
+    device: options.Device = "auto",
+    flows: options.Flows = None,
     overwrite: options.Overwrite = False,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,
@@ -37,12 +39,15 @@ def segment(
     """Find the cells of every field."""
     from cellvote.jobs.dry_run import dry_run_segment
     from cellvote.jobs.segment import segment_study
+    from cellvote.segmentation import LICENCE_NOTES
     from cellvote.study import Study
 
     opened = Study.open(study)
     settings = parse_assignments(assignments or [])
     if dry_run:
-        plan = dry_run_segment(opened, method, settings, name=name, wells=wells, workers=workers)
+        plan = dry_run_segment(
+            opened, method, settings, name=name, wells=wells, workers=workers, device=device, keep_flows=flows
+        )
         print_dry_run(plan, json=json)
         return
     with watching("Segment", progress) as (report, cancel):
@@ -53,11 +58,15 @@ def segment(
             name=name,
             wells=wells,
             overwrite=overwrite,
+            device=device,
+            keep_flows=flows,
             workers=workers,
             scheduler=scheduler,
             report=report,
             cancel=cancel,
         )
+    if method in LICENCE_NOTES and progress is not ProgressStyle.json:
+        err.print(f"[yellow]Licence:[/yellow] {escape(LICENCE_NOTES[method])}", soft_wrap=True)
     _finish(summary, "segmented", json=json)
 
 
@@ -241,8 +250,11 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
     else:
         out.print(
             f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
-            f"{summary.seconds:.1f} s" + (f" ({summary.skipped} were done before)" if summary.skipped else "")
+            f"{summary.seconds:.1f} s on {summary.device}"
+            + (f" ({summary.skipped} were done before)" if summary.skipped else "")
         )
+        for note in summary.notes:
+            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
         for record in summary.failed:
             err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
     if summary.failed:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.executors import default_workers
-from cellvote.jobs.segment import resolve_settings
+from cellvote.jobs.segment import check_device, resolve_settings
 from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
@@ -24,6 +24,7 @@ from cellvote.plates.plate_map import join_plate_map, read_maps
 from cellvote.profiling import measure_cells
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.segmentation import make_segmenter
+from cellvote.segmentation.base import PooledSegmenter, segment_with
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current
 from cellvote.study.ledger import Ledger
@@ -90,23 +91,42 @@ def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Pa
 
 
 def dry_run_segment(
-    study: Study, method: str, settings: dict[str, Any], *, name: str, wells: str, workers: int | None
+    study: Study,
+    method: str,
+    settings: dict[str, Any],
+    *,
+    name: str,
+    wells: str,
+    workers: int | None,
+    device: str = "auto",
+    keep_flows: bool | None = None,
 ) -> DryRun:
     """Say what ``segment`` would do, from segmenting two fields in memory."""
     name = name or method
     done = Ledger(study.segmentation_folder(name) / "fields.parquet").done()
     keys = [key for key in study.select_fields(wells) if key not in done]
-    resolved = resolve_settings(study, method, settings)
+    resolved = resolve_settings(study, method, settings, keep_flows)
     segmenter = make_segmenter(method, resolved["settings"], study.channels, [])
+    check_device(segmenter, device)
+    network = segmenter.open_network(device) if isinstance(segmenter, PooledSegmenter) else None
 
     def one(key: FieldKey) -> int:
-        found = segmenter.segment(study.read_field(key))
-        return found.label_image.size // (8 if found.nuclei is None else 5)  # as masks compress
+        image = study.read_field(key)
+        if network is not None and isinstance(segmenter, PooledSegmenter):
+            found = segment_with(segmenter, image, network)
+        else:
+            found = segmenter.segment(image)
+        n_pixels = found.label_image.size
+        flows = 5 * n_pixels if resolved.get("flows") else 0  # three values of 1.7 bytes, as they compress
+        return n_pixels // (8 if found.nuclei is None else 5) + flows  # as masks compress
 
     seconds, n_bytes = _timed(keys, one)
+    if network is not None and network.device != "cpu":
+        workers = 1  # the network is one, and holds everything else up
     return DryRun(
         reads=f"{len(keys)} fields ({len(done)} are done), {len(study.channels)} channels each",
-        computes=f"{method} with " + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()),
+        computes=f"{method} on {network.device if network else 'cpu'} with "
+        + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()),
         writes=str(study.segmentation_folder(name) / "masks"),
         seconds=_in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,

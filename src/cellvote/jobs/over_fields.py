@@ -124,8 +124,7 @@ def run_over_fields(
 def worker_died() -> WorkerError:
     """Say that a worker process died, and what to do."""
     return WorkerError(
-        "a worker process died, most often for want of memory. What was done is kept: run again with "
-        "fewer --workers."
+        "a worker process died, most often for want of memory. What was done is kept: run again with fewer --workers."
     )
 
 

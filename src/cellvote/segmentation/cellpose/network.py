@@ -86,12 +86,14 @@ def _take_weights(network: "torch.nn.Module", path: Path) -> None:
         state[name] = torch.tensor([30.0])
     lacking = sorted(set(wanted) - set(state))
     if lacking:
-        raise WeightsError(f"{path}: lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Get it again.")
+        raise WeightsError(
+            f"{path}: lacks {len(lacking)} of the {len(wanted)} tensors of the network, such as {lacking[0]}."
+        )
     for name, shape in wanted.items():
         if tuple(state[name].shape) != shape:
             raise WeightsError(
-                f"{path}: {name} has the shape {tuple(state[name].shape)}, the network wants {shape}: another model, or "
-                "another version of Cellpose."
+                f"{path}: {name} has the shape {tuple(state[name].shape)}, the network wants {shape}: it is "
+                "another model, or of another version of Cellpose."
             )
     # Copies: what stays mapped to the file would end the program where somebody replaces the file.
     own = {name: state[name].to(torch.float32, copy=True) for name in wanted}

@@ -127,8 +127,8 @@ def _missing(model: str, path: Path) -> str:
         mib = BUILT_IN[model].about_mib
         return (
             f"{path}: the weights of Cellpose's {model} are not there. With a network, run: cellvote weights {model} "
-            f"--download (about {mib:,} MiB). Without one: fetch {BASE_URL}{model} elsewhere, copy the file to {path}, or "
-            f"to another folder that {FOLDER_VARIABLE} names."
+            f"--download (about {mib:,} MiB). Without one: fetch {BASE_URL}{model} elsewhere, copy the file to {path}, "
+            f"or to another folder that {FOLDER_VARIABLE} names."
         )
     own = user_models()
     if len(Path(model).parts) > 1:
