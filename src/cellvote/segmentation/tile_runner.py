@@ -54,7 +54,7 @@ class TileRunner:
     def __init__(
         self, network: "torch.nn.Module", device: "torch.device", *, batch_size: int = 8, dtype: "torch.dtype"
     ) -> None:
-        self._network = network.to(device).eval()
+        self._network = network.to(device, dtype=dtype).eval()
         self._device = device
         self._batch_size = batch_size
         self._dtype = dtype

@@ -15,6 +15,8 @@ from cellvote.segmentation import make_segmenter, segment_image
 from cellvote.segmentation.base import PooledSegmenter
 from cellvote.segmentation.cellpose import CellposeSegmenter
 
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")  # in stock eval
+
 CHANNELS = ("DNA", "ER")
 
 
