@@ -98,7 +98,7 @@ def test_masks_of_a_plate_are_those_of_each_field_alone(
     study = create(tmp_path / "s", images)
     sizes = in_batches(monkeypatch)
     told: list[Progress] = []
-    summary = segment_study(study, "cellpose", {**settings, "batch_size": 5}, workers=2, report=told.append)
+    summary = segment_study(study, "cellpose", {**settings, "batch_size": 5}, workers=1, report=told.append)
     assert (summary.fields, summary.failed, summary.device, summary.notes) == (N_WELLS, [], "cpu", ())
     assert set(sizes[:-1]) == {5}  # batches are full, of tiles of several fields
     assert {progress.done for progress in told} >= set(range(1, N_WELLS + 1))
@@ -138,9 +138,8 @@ def test_one_field_at_a_time_as_on_a_cluster_gives_the_same_bytes(
     assert results(study, "again") == results(study)
 
 
-def test_masks_may_be_made_in_processes(
-    tmp_path: Path, images: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+def test_masks_may_be_made_in_processes(tmp_path: Path, images: Path, settings: dict[str, Any]) -> None:
     threads, processes = create(tmp_path / "t", images), create(tmp_path / "p", images)
     segment_study(threads, "cellpose", settings, workers=1)
     segment_study(processes, "cellpose", settings, workers=2)

@@ -176,8 +176,10 @@ class _PooledRun:
 
     def drop(self) -> None:
         """Let go of what has not begun."""
-        for future in [*(future for _, future in self.reading), *self.finishing]:
-            future.cancel()
+        for _, reading in self.reading:
+            reading.cancel()
+        for finishing in self.finishing:
+            finishing.cancel()
 
     def _read_ahead(self) -> None:
         while len(self.reading) < self.n_ahead and (key := next(self.to_read, None)) is not None:
@@ -187,7 +189,8 @@ class _PooledRun:
         """Take the next field in order, once it is read."""
         key, future = self.reading[0]
         if not future.done():
-            wait({future, *self.finishing}, timeout=0.2, return_when=FIRST_COMPLETED)
+            awaited: set[Future[Any]] = {future, *self.finishing}
+            wait(awaited, timeout=0.2, return_when=FIRST_COMPLETED)
             return
         self.reading.popleft()
         try:

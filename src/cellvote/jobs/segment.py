@@ -51,10 +51,11 @@ class SegmentField:
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Segment one field and write its masks."""
-        image = open_study(self.study_path).read_field(key)
+        study = open_study(self.study_path)
+        image = study.read_field(key)
         segmenter = self._segmenter()
         if isinstance(segmenter, PooledSegmenter):
-            network = _opened_network(segmenter, self.device)
+            network = _opened_network(self.method, self.settings_json, study.channels, self.device)
             return self._write(key, segment_with(segmenter, image, network), image_hash(image), network.device)
         return self._write(key, segmenter.segment(image), image_hash(image), "cpu")
 
@@ -72,10 +73,7 @@ class SegmentField:
         return _made_segmenter(self.method, self.settings_json, open_study(self.study_path).channels)
 
     def _pooled(self) -> PooledSegmenter:
-        segmenter = self._segmenter()
-        if not isinstance(segmenter, PooledSegmenter):
-            raise TypeError(f"{self.method} has no tiles")
-        return segmenter
+        return _as_pooled(self._segmenter())
 
     def _write(self, key: FieldKey, found: Segmentation, pixels_hash: str, device: str) -> FieldRecord:
         """Write what was found; the masks last: where they are, all is there."""
@@ -102,8 +100,14 @@ def _made_segmenter(method: str, settings_json: str, channels: tuple[str, ...]) 
 
 
 @lru_cache(maxsize=1)
-def _opened_network(segmenter: PooledSegmenter, device: str) -> TileNetwork:
-    return segmenter.open_network(device)
+def _opened_network(method: str, settings_json: str, channels: tuple[str, ...], device: str) -> TileNetwork:
+    return _as_pooled(_made_segmenter(method, settings_json, channels)).open_network(device)
+
+
+def _as_pooled(segmenter: Segmenter) -> PooledSegmenter:
+    if not isinstance(segmenter, PooledSegmenter):
+        raise TypeError(f"{segmenter.name} has no network")
+    return segmenter
 
 
 @lru_cache(maxsize=4)
@@ -143,11 +147,9 @@ def segment_study(
     overwrite
         Throw away what is there under this name, and segment anew.
     device
-        Where a network runs: auto, cpu, cuda or mps. On a GPU it runs in this process, with the tiles of many fields
-        in a batch; what was really used stands in the summary and in the ledger.
+        Where a network runs: auto, cpu, cuda or mps; what was really used stands in the summary and in the ledger.
     keep_flows
-        Whether flows are kept; where it is not said, as the segmentation was begun, and at first where the method
-        gives any.
+        Whether flows are kept; where it is not said, as it was begun, and at first where the method gives any.
     workers
         Local processes; where a network runs in this one, how many fields' masks are made behind it.
 
@@ -169,8 +171,8 @@ def segment_study(
     segmenter = _made_segmenter(method, settings_json, study.channels)
     check_device(segmenter, device)
     notes = _check_provenance(name, segmenter, chosen)
-    if overwrite:
-        _remove_segmentation(study, name)
+    if overwrite and folder.exists():
+        study.remove(folder)  # only now that all that could be wrong with the new one was looked at
     if not (folder / "segmentation.json").exists():
         write_json(folder / "segmentation.json", chosen)
     step = SegmentField(study.path, name, method, settings_json, device, chosen.get("flows", False))
@@ -181,13 +183,17 @@ def segment_study(
             for progress in _run(step, segmenter, todo, ledger, workers, scheduler, cancel or CancelToken(), notes):
                 report(progress)
         records = [ledger.records[key] for key in keys]
+    return _summary(records, time.monotonic() - started, len(keys) - len(todo), notes)
+
+
+def _summary(records: Sequence[FieldRecord], seconds: float, skipped: int, notes: Sequence[str]) -> StepSummary:
     return StepSummary(
-        fields=len(keys),
+        fields=len(records),
         failed=[record for record in records if record.status == "failed"],
         cells=sum(record.n_cells for record in records),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         device=devices_of(records),
-        skipped=len(keys) - len(todo),
+        skipped=skipped,
         notes=tuple(notes),
     )
 
@@ -274,7 +280,8 @@ def resolve_settings(
         Where flows are asked for of a method that gives none.
     """
     segmenter = make_segmenter(method, settings, study.channels, sample_fields(study))
-    chosen = {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
+    resolved = segmenter.settings.model_dump(mode="json")
+    chosen: dict[str, Any] = {"method": method, "asked": settings, "settings": resolved}
     if isinstance(segmenter, PooledSegmenter):
         chosen["made_with"] = segmenter.provenance
         if segmenter.gives_flows:
@@ -338,10 +345,3 @@ def _check_provenance(name: str, segmenter: Segmenter, chosen: dict[str, Any]) -
         )
     other = changed(before, now)
     return [f"the segmentation was begun with other versions: {other}."] if other else []
-
-
-def _remove_segmentation(study: Study, name: str) -> None:
-    """Throw a segmentation away; only after all that could be wrong with the new one was looked at."""
-    folder = study.segmentation_folder(name)
-    if folder.exists():
-        study.remove(folder)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cellvote.errors import SegmentationError
-from cellvote.segmentation.base import Flows
+from cellvote.study.flows import Flows
 from cellvote.study.masks import LabelImage
 
 FLOW_SCALE = 5.0

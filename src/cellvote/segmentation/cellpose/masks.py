@@ -7,9 +7,9 @@ import logging
 
 import numpy as np
 
-from cellvote.segmentation.base import Flows
 from cellvote.segmentation.cellpose.settings import CellposeSettings
 from cellvote.segmentation.tile_runner import is_out_of_memory
+from cellvote.study.flows import Flows
 from cellvote.study.masks import LabelImage
 
 logger = logging.getLogger(__name__)

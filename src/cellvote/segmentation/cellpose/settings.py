@@ -3,12 +3,13 @@
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic.config import JsonDict
 
 DEFAULT_MODEL: Final = "cpsam_v2"
 MEAN_DIAMETER_PX: Final = 30.0
 """Images are resized so that cells of the diameter asked for come to this one."""
 
-HOW: Final = {"changes_result": False}
+HOW: Final[JsonDict] = {"changes_result": False}
 """Marks settings that say how fast it goes, not what comes out: a run may go on with another value."""
 
 

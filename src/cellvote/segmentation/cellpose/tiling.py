@@ -6,8 +6,9 @@ import numpy as np
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
-from cellvote.segmentation.base import Flows, TilePixels, Tiles
+from cellvote.segmentation.base import TilePixels, Tiles
 from cellvote.segmentation.cellpose.settings import CellposeSettings
+from cellvote.study.flows import Flows
 
 
 @dataclass(frozen=True)
