@@ -210,19 +210,23 @@ def _run(
 ) -> Iterator[Progress]:
     """Run fields through a network in this process where that is faster, else each in a worker."""
     at_most = min(workers, len(todo)) if workers else None
-    if isinstance(segmenter, PooledSegmenter) and not scheduler:
-        from cellvote.device import choose_device
-
-        if choose_device(step.device).type != "cpu" or not segmenter.light:
-            network = segmenter.open_network(step.device)
-            with open_finishers(network.device, at_most) as (finishers, n):
-                try:
-                    yield from run_pooled(step, todo, ledger, network, finishers, n, cancel)
-                finally:
-                    notes += network.notices
-            return
+    if isinstance(segmenter, PooledSegmenter) and not scheduler and runs_pooled(segmenter, step.device):
+        network = segmenter.open_network(step.device)
+        with open_finishers(network.device, at_most) as (finishers, n):
+            try:
+                yield from run_pooled(step, todo, ledger, network, finishers, n, cancel)
+            finally:
+                notes += network.notices
+        return
     with open_executor(at_most, scheduler) as (executor, n):
         yield from run_over_fields(step, todo, ledger, executor, n, cancel)
+
+
+def runs_pooled(segmenter: PooledSegmenter, device: str) -> bool:
+    """Whether one network in this process does better than one in every worker: on a GPU, or where it is large."""
+    from cellvote.device import choose_device
+
+    return choose_device(device).type != "cpu" or not segmenter.light
 
 
 def check_device(segmenter: Segmenter, device: str) -> None:

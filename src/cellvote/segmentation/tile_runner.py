@@ -125,5 +125,5 @@ class TileRunner:
             )
         if was.startswith("cuda"):
             torch.cuda.empty_cache()
-        logger.warning("%s", notice)
+        logger.info("%s", notice)
         self.notices.append(notice)

@@ -89,11 +89,15 @@ class CellposeSettings(BaseModel, frozen=True, extra="forbid", coerce_numbers_to
     )
     lowest_grey: float | None = Field(
         None,
+        ge=-(10**6),
+        le=10**7,
         title="Lowest grey value",
         description="Becomes 0, in every channel and field, in place of percentiles; only with the highest",
     )
     highest_grey: float | None = Field(
         None,
+        ge=-(10**6),
+        le=10**7,
         title="Highest grey value",
         description="Becomes 1, in every channel and field, in place of percentiles; only with the lowest",
     )
