@@ -160,9 +160,9 @@ class _PooledRun:
     def go(self) -> Iterator[Progress]:
         """Do every field."""
         while True:
+            yield from self._record_finished()
             self.cancel.raise_if_cancelled()
             self._read_ahead()
-            yield from self._record_finished()
             ready = sum(one.n_left for one in self.waiting)
             if self.reading and ready < self.network.tiles_at_once:
                 yield from self._take_read()

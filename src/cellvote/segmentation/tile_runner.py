@@ -88,6 +88,8 @@ class TileRunner:
                 if self._device.type == "cpu" or not is_out_of_memory(error):
                     raise DeviceError(f"the network failed on {self.device}: {error}") from error
                 output = None
+            except MemoryError as error:
+                raise DeviceError("the memory of this machine is full: close other programs, and run again.") from error
             if output is None:  # not while the error is held: with it go the tensors that fill the memory
                 self._make_room()
                 continue
