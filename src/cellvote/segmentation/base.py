@@ -74,7 +74,7 @@ class Tiles:
     pixels
         NCYX float32: its tiles; every image of one segmenter gives tiles of the same C, Y and X.
     plan
-        What `PooledSegmenter.assemble` needs to put the outputs together again; small, and picklable.
+        What `PooledSegmenter.assemble` needs beside the outputs; picklable.
     """
 
     pixels: TilePixels
