@@ -296,9 +296,6 @@ def test_other_weights_of_the_same_name_are_refused(
     segment_study(study, "cellpose", {**settings, "model": str(own)}, wells="A01")
     state = torch.load(own, weights_only=True)
     torch.save({**state, "out.bias": state["out.bias"] + 1}, own)
-    from cellvote.jobs import segment
-
-    segment._made_segmenter.cache_clear()
     with pytest.raises(StudyError, match="other weights of the same name"):
         segment_study(study, "cellpose", {**settings, "model": str(own)})
     segment_study(study, "cellpose", {**settings, "model": str(own)}, overwrite=True, wells="A01")

@@ -40,6 +40,8 @@ class SegmentField:
         The settings with nothing left automatic.
     device
         Where the network of a pooled segmenter runs when a field is done at once.
+    weights
+        A fingerprint of those of the network, where there is one.
     """
 
     study_path: Path
@@ -48,6 +50,7 @@ class SegmentField:
     settings_json: str
     device: str = "cpu"
     keep_flows: bool = False
+    weights: str = ""
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Segment one field and write its masks."""
@@ -55,7 +58,7 @@ class SegmentField:
         image = study.read_field(key)
         segmenter = self._segmenter()
         if isinstance(segmenter, PooledSegmenter):
-            network = _opened_network(self.method, self.settings_json, study.channels, self.device)
+            network = _opened_network(self.method, self.settings_json, study.channels, self.weights, self.device)
             return self._write(key, segment_with(segmenter, image, network), image_hash(image), network.device)
         return self._write(key, segmenter.segment(image), image_hash(image), "cpu")
 
@@ -70,7 +73,8 @@ class SegmentField:
         return self._write(key, self._pooled().assemble(plan, outputs, last), note, device)
 
     def _segmenter(self) -> Segmenter:
-        return _made_segmenter(self.method, self.settings_json, open_study(self.study_path).channels)
+        channels = open_study(self.study_path).channels
+        return _made_segmenter(self.method, self.settings_json, channels, self.weights)
 
     def _pooled(self) -> PooledSegmenter:
         return _as_pooled(self._segmenter())
@@ -95,13 +99,16 @@ class SegmentField:
 
 
 @lru_cache(maxsize=4)
-def _made_segmenter(method: str, settings_json: str, channels: tuple[str, ...]) -> Segmenter:
+def _made_segmenter(method: str, settings_json: str, channels: tuple[str, ...], weights: str) -> Segmenter:
+    del weights  # others of the same name make another segmenter
     return make_segmenter(method, json.loads(settings_json), channels, [])
 
 
 @lru_cache(maxsize=1)
-def _opened_network(method: str, settings_json: str, channels: tuple[str, ...], device: str) -> TileNetwork:
-    return _as_pooled(_made_segmenter(method, settings_json, channels)).open_network(device)
+def _opened_network(
+    method: str, settings_json: str, channels: tuple[str, ...], weights: str, device: str
+) -> TileNetwork:
+    return _as_pooled(_made_segmenter(method, settings_json, channels, weights)).open_network(device)
 
 
 def _as_pooled(segmenter: Segmenter) -> PooledSegmenter:
@@ -167,15 +174,17 @@ def segment_study(
     keys = study.select_fields(wells)
     folder = study.segmentation_folder(name)
     chosen = _settings_to_use(study, name, method, settings or {}, overwrite=overwrite, keep_flows=keep_flows)
-    settings_json = json.dumps(chosen["settings"])
-    segmenter = _made_segmenter(method, settings_json, study.channels)
-    check_device(segmenter, device)
+    segmenter = make_segmenter(method, chosen["settings"], study.channels, [])
+    if not scheduler:  # else it is that of the workers
+        check_device(segmenter, device)
     notes = _check_provenance(name, segmenter, chosen)
     if overwrite and folder.exists():
         study.remove(folder)  # only now that all that could be wrong with the new one was looked at
     if not (folder / "segmentation.json").exists():
         write_json(folder / "segmentation.json", chosen)
-    step = SegmentField(study.path, name, method, settings_json, device, chosen.get("flows", False))
+    weights = chosen.get("made_with", {}).get("weights", "")
+    settings_json, keep = json.dumps(chosen["settings"]), chosen.get("flows", False)
+    step = SegmentField(study.path, name, method, settings_json, device, keep, weights)
     with Ledger(folder / "fields.parquet") as ledger:
         done = {key for key, record in ledger.done().items() if _is_done(study, name, record, step)}
         todo = [key for key in keys if key not in done]
