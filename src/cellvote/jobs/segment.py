@@ -172,20 +172,13 @@ def segment_study(
     if method in METHODS:
         validated(METHODS[method][0], settings or {})  # before it is held against an earlier run's
     keys = study.select_fields(wells)
-    folder = study.segmentation_folder(name)
     chosen = _settings_to_use(study, name, method, settings or {}, overwrite=overwrite, keep_flows=keep_flows)
     segmenter = make_segmenter(method, chosen["settings"], study.channels, [])
     if not scheduler:  # else it is that of the workers
         check_device(segmenter, device)
     notes = _check_provenance(name, segmenter, chosen)
-    if overwrite and folder.exists():
-        study.remove(folder)  # only now that all that could be wrong with the new one was looked at
-    if not (folder / "segmentation.json").exists():
-        write_json(folder / "segmentation.json", chosen)
-    weights = chosen.get("made_with", {}).get("weights", "")
-    settings_json, keep = json.dumps(chosen["settings"]), chosen.get("flows", False)
-    step = SegmentField(study.path, name, method, settings_json, device, keep, weights)
-    with Ledger(folder / "fields.parquet") as ledger:
+    step = _begin(study, name, chosen, device, overwrite=overwrite)
+    with Ledger(study.segmentation_folder(name) / "fields.parquet") as ledger:
         done = {key for key, record in ledger.done().items() if _is_done(study, name, record, step)}
         todo = [key for key in keys if key not in done]
         if todo:
@@ -193,6 +186,24 @@ def segment_study(
                 report(progress)
         records = [ledger.records[key] for key in keys]
     return _summary(records, time.monotonic() - started, len(keys) - len(todo), notes)
+
+
+def _begin(study: Study, name: str, chosen: dict[str, Any], device: str, *, overwrite: bool) -> SegmentField:
+    """Write what the segmentation is made with, now that all that could be wrong with it was looked at."""
+    folder = study.segmentation_folder(name)
+    if overwrite and folder.exists():
+        study.remove(folder)
+    if not (folder / "segmentation.json").exists():
+        write_json(folder / "segmentation.json", chosen)
+    return SegmentField(
+        study.path,
+        name,
+        chosen["method"],
+        json.dumps(chosen["settings"]),
+        device,
+        chosen.get("flows", False),
+        chosen.get("made_with", {}).get("weights", ""),
+    )
 
 
 def _summary(records: Sequence[FieldRecord], seconds: float, skipped: int, notes: Sequence[str]) -> StepSummary:
