@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--workers", type=int, default=None, help="how many fields' masks are made at once")
-    parser.add_argument("--masks-in", choices=("threads", "processes"), default=None, help="by the device")
+    parser.add_argument("--masks-in", choices=("threads", "processes"), default="threads")
     parser.add_argument("--repeats", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -58,9 +59,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(options.device)
     weights, stock = networks(folder, options.weights, device)
     settings = {"model": weights, "bfloat16": bool(options.weights), "batch_size": options.batch_size}
-    if options.masks_in:
-        in_processes = options.masks_in == "processes"
-        segment.open_finishers = functools.partial(open_finishers, processes=in_processes)
+    segment.open_finishers = functools.partial(open_finishers, processes=options.masks_in == "processes")
     study = Study.create(folder / "study", read_plate(folder / "images"))
     masks: dict[str, list[Any]] = {}
     notes: set[str] = set()
@@ -69,6 +68,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         summary = segment.segment_study(
             study, "cellpose", settings, device=options.device, workers=options.workers, overwrite=True
         )
+        assert not summary.failed, summary.failed[0].error
         notes.update(summary.notes)
         masks["ours"] = [read_label_image(study.mask_path("cellpose", key)) for key in study.fields]
 
@@ -86,6 +86,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "device": device.type if device.type == "cpu" else torch.cuda.get_device_name(device),
         "network": options.weights or "stand-in",
+        "masks_in": options.masks_in,
         "fields": options.fields,
         "cells": n_cells,
         "stock_s": [round(s, 2) for s in seconds["stock"]],
@@ -116,6 +117,7 @@ def networks(folder: Path, weights: str, device: torch.device) -> tuple[str, Any
         return weights, CellposeModel(device=device, pretrained_model=str(path))
     import pytest
 
+    warnings.filterwarnings("ignore", "Sparse invariant checks")  # in stock eval
     patch = pytest.MonkeyPatch()
     shrink_sam(patch)
     use_blob_network(patch)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import torch
 from tests.tiny_cellpose import BlobNetwork, blobs, shrink_sam, use_blob_network, write_small_weights
 
 from cellvote.errors import CancelledError, DeviceError, SettingsError, StudyError, WeightsError
+from cellvote.jobs import segment
+from cellvote.jobs.pooled import open_finishers
 from cellvote.jobs.segment import SegmentField, segment_study
 from cellvote.plates.layouts import read_plate
 from cellvote.progress import CancelToken, Progress
@@ -139,9 +142,12 @@ def test_one_field_at_a_time_as_on_a_cluster_gives_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_masks_may_be_made_in_processes(tmp_path: Path, images: Path, settings: dict[str, Any]) -> None:
+def test_masks_made_in_processes_or_threads_are_the_same(
+    tmp_path: Path, images: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads, processes = create(tmp_path / "t", images), create(tmp_path / "p", images)
-    segment_study(threads, "cellpose", settings, workers=1)
+    segment_study(threads, "cellpose", settings, workers=2)
+    monkeypatch.setattr(segment, "open_finishers", partial(open_finishers, processes=True))
     segment_study(processes, "cellpose", settings, workers=2)
     assert results(threads) == results(processes)
 

@@ -106,25 +106,22 @@ def run_pooled(
 
 
 def open_finishers(
-    device: str, workers: int | None = None, *, processes: bool | None = None
+    device: str, workers: int | None = None, *, processes: bool = False
 ) -> AbstractContextManager[tuple[Executor, int]]:
-    """Open what makes masks behind the network.
+    """Open what makes masks behind the network: threads, unless it is said otherwise.
 
-    On a GPU, threads, which let the GPU move the pixels; on a CPU, processes, whose Python does not wait for that of
-    the network.
+    Threads let a GPU move the pixels, and torch leaves Python to the others while a CPU does. Processes bring a second
+    torch each, and the outputs have to be sent to them: see ``benchmarks/cellpose_throughput.py --masks-in``.
 
     Parameters
     ----------
+    device
+        The network's: on a CPU it takes the cores itself, so that fewer masks are made beside it.
     workers
-        How many; with 1 a thread of this process.
-    processes
-        Of their own, or threads of this one; by the device where it is not given.
+        How many; with 1 always a thread of this process.
     """
-    on_cpu = device == "cpu"
-    n = workers or (max(1, default_workers() // 2) if on_cpu else min(4, default_workers()))
-    if n > 1 and (on_cpu if processes is None else processes):
-        return open_executor(n)
-    return _open_threads(n)
+    n = workers or (max(1, default_workers() // 2) if device == "cpu" else min(4, default_workers()))
+    return open_executor(n) if processes and n > 1 else _open_threads(n)
 
 
 @contextmanager
