@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from tests.tiny_cellpose import shrink_sam, write_small_weights
 
 from cellvote import doctor
 from cellvote.doctor import GIB, Check, examine
@@ -22,7 +23,8 @@ def find(folder: Path, name: str) -> Check:
     return next(check for check in examine(folder) if check.name.startswith(name))
 
 
-def test_everything_is_looked_at(tmp_path: Path) -> None:
+def test_everything_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "models"))
     checks = list(examine(tmp_path))
     starts = ["CellVote", "torch", "window", "display", "cluster", "weights", "weights", "memory", "disk"]
     assert [check.name.partition(" ")[0].rstrip(":") for check in checks] == starts
@@ -110,10 +112,21 @@ def test_a_display_is_needed_only_for_the_window(
 
 def test_cellpose_weights_are_found_where_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
-    assert find(tmp_path, "weights: Cellpose").status == "note"
-    (tmp_path / "cpsam").touch()
+    check = find(tmp_path, "weights: Cellpose")
+    assert check.status == "note"
+    assert "cellvote weights cpsam_v2 --download" in check.advice
+    shrink_sam(monkeypatch)
+    write_small_weights(tmp_path / "cpsam")
     check = find(tmp_path, "weights: Cellpose")
     assert (check.status, check.found) == ("ok", f"cpsam in {tmp_path}")
+
+
+def test_damaged_cellpose_weights_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    (tmp_path / "cpsam_v2").touch()
+    check = find(tmp_path, "weights: Cellpose cpsam_v2")
+    assert (check.status, check.found) == ("note", f"{tmp_path / 'cpsam_v2'}: is empty")
+    assert "cellvote weights" in check.advice
 
 
 @pytest.mark.parametrize(("free_gib", "status"), [(1, "note"), (64, "ok")])

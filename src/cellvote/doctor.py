@@ -109,13 +109,23 @@ def _cluster() -> Check:
 
 def _weights() -> Iterator[Check]:
     yield Check("weights: watershed, forest, small-resnet", "ok", "need none")
-    folder = Path(os.environ.get("CELLPOSE_LOCAL_MODELS_PATH", Path.home() / ".cellpose" / "models"))
-    models = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-    if models:
-        yield Check("weights: Cellpose", "ok", f"{', '.join(models[:5])} in {folder}")
+    from cellvote.segmentation.cellpose.weights import FOLDER_VARIABLE, iter_weights, models_folder
+
+    folder = models_folder()
+    found = list(iter_weights())
+    there = [one.name for one in found if one.status == "ok"]
+    if there:
+        yield Check("weights: Cellpose", "ok", f"{', '.join(there[:5])} in {folder}")
     else:
-        advice = "only for Cellpose: copy its model file there, or set CELLPOSE_LOCAL_MODELS_PATH"
+        advice = (
+            "only for Cellpose: cellvote weights cpsam_v2 --download; without a network, copy the file there, or to a "
+            f"folder that {FOLDER_VARIABLE} names"
+        )
         yield Check("weights: Cellpose", "note", f"none in {folder}", advice)
+    for one in found:
+        if one.status == "damaged":
+            said, _, advice = one.says.partition(". ")
+            yield Check(f"weights: Cellpose {one.name}", "note", f"{one.path}: {said}", advice or "delete the file")
 
 
 def _memory() -> Check:

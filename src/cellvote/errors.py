@@ -48,6 +48,10 @@ class SegmentationError(CellVoteError, ValueError):
     """An image cannot be segmented, or a segmentation is not there."""
 
 
+class WeightsError(CellVoteError, OSError):
+    """The weights of a network are missing, damaged, or not those that were asked for."""
+
+
 class ClassesError(CellVoteError, ValueError):
     """The classes cannot be told apart honestly from what is there."""
 

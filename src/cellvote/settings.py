@@ -17,7 +17,10 @@ def settings_error(error: ValidationError, model: type[BaseModel]) -> SettingsEr
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return SettingsError(f"there is no setting {name!r}; there are: {', '.join(model.model_fields)}.")
-    message = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    if not name:  # each value may be allowed by itself
+        return SettingsError(f"these settings do not go together: {message}.")
+    message = message[0].lower() + message[1:]
     return SettingsError(f"the setting {name!r} cannot be {first['input']!r}: {message}.")
 
 
@@ -59,6 +62,16 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return {"true": True, "false": False}.get(text.casefold(), text)
+
+
+def of_result(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the settings that say how fast a step goes: those marked ``changes_result: False``."""
+    return {name: value for name, value in values.items() if _changes_result(model, name)}
+
+
+def _changes_result(model: type[BaseModel], name: str) -> bool:
+    extra = model.model_fields[name].json_schema_extra if name in model.model_fields else None
+    return not isinstance(extra, dict) or extra.get("changes_result") is not False
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

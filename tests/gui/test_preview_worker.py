@@ -14,7 +14,7 @@ import pytest
 from cellvote.errors import SettingsError
 from cellvote.gui import preview_worker
 from cellvote.gui.preview_worker import Inbox, Previewer, Request, _SupersededError, write_masks
-from cellvote.jobs.segment import resolve_settings
+from cellvote.jobs.segment_settings import resolve_settings
 from cellvote.segmentation import make_segmenter
 from cellvote.study import Study
 

@@ -21,7 +21,7 @@ from cellvote.errors import (
     StorageError,
     StudyError,
 )
-from cellvote.jobs.dry_run import dry_run_segment
+from cellvote.jobs.dry_run_segment import dry_run_segment
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import CancelToken, Progress

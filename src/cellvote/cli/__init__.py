@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from cellvote import __version__
-from cellvote.cli import demo, exports, looking, plates, profiles, quality, steps
+from cellvote.cli import demo, exports, looking, plates, profiles, quality, steps, weights
 from cellvote.cli.terminal import err
 from cellvote.errors import CancelledError, CellVoteError
 from cellvote.progress import quiet_decoders
@@ -40,9 +40,10 @@ _ORDER = (
     "report",
     "export",
     "view",
+    "weights",
     "doctor",
 )
-for part in (demo.app, plates.app, looking.app, steps.app, profiles.app, exports.app, quality.app):
+for part in (demo.app, plates.app, looking.app, steps.app, profiles.app, exports.app, quality.app, weights.app):
     app.registered_commands += part.registered_commands
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
 

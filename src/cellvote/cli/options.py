@@ -26,6 +26,10 @@ Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of this step; may be repeated.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Flows = Annotated[
+    bool | None,
+    typer.Option("--flows/--no-flows", help="Keep flows and cell probability, where the method gives them."),
+]
 Segmentation = Annotated[str, typer.Option("--segmentation", help="Which one, where there are several.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Throw away what is there under this name, and do it anew.")

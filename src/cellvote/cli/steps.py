@@ -23,10 +23,12 @@ app = typer.Typer()
 @app.command()
 def segment(
     study: options.StudyPath,
-    method: Annotated[str, typer.Option("--method", help="watershed or import")] = "watershed",
+    method: Annotated[str, typer.Option("--method", help="nuclei, cellpose, watershed or import")] = "nuclei",
     name: Annotated[str, typer.Option("--name", help="Of the segmentation; the method's where not given.")] = "",
     assignments: options.Assignments = None,
     wells: Annotated[str, typer.Option("--wells", help="Only these: A01,B*,PLATE/C03")] = "",
+    device: options.Device = "auto",
+    flows: options.Flows = None,
     overwrite: options.Overwrite = False,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,
@@ -35,14 +37,25 @@ def segment(
     progress: options.ProgressOption = ProgressStyle.auto,
 ) -> None:
     """Find the cells of every field."""
-    from cellvote.jobs.dry_run import dry_run_segment
+    from cellvote.jobs.dry_run_segment import dry_run_segment
     from cellvote.jobs.segment import segment_study
+    from cellvote.segmentation import LICENCE_NOTES
     from cellvote.study import Study
 
     opened = Study.open(study)
     settings = parse_assignments(assignments or [])
     if dry_run:
-        plan = dry_run_segment(opened, method, settings, name=name, wells=wells, overwrite=overwrite, workers=workers)
+        plan = dry_run_segment(
+            opened,
+            method,
+            settings,
+            name=name,
+            wells=wells,
+            overwrite=overwrite,
+            workers=workers,
+            device=device,
+            keep_flows=flows,
+        )
         print_dry_run(plan, json=json)
         return
     with watching("Segment", progress) as (report, cancel):
@@ -53,11 +66,15 @@ def segment(
             name=name,
             wells=wells,
             overwrite=overwrite,
+            device=device,
+            keep_flows=flows,
             workers=workers,
             scheduler=scheduler,
             report=report,
             cancel=cancel,
         )
+    if method in LICENCE_NOTES and progress is not ProgressStyle.json:
+        err.print(f"[yellow]Licence:[/yellow] {escape(LICENCE_NOTES[method])}", soft_wrap=True)
     _finish(summary, "segmented", json=json)
 
 
@@ -244,7 +261,8 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
     else:
         out.print(
             f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
-            f"{summary.seconds:.1f} s" + (f" ({summary.skipped} were done before)" if summary.skipped else "")
+            f"{summary.seconds:.1f} s on {summary.device}"
+            + (f" ({summary.skipped} were done before)" if summary.skipped else "")
         )
         for note in summary.notes:
             err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)

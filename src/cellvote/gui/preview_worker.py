@@ -26,7 +26,8 @@ from typing import Any, Final, TextIO, cast
 import numpy as np
 
 from cellvote.errors import CellVoteError
-from cellvote.jobs.segment import open_study, sample_fields
+from cellvote.jobs.segment import open_study
+from cellvote.jobs.segment_settings import sample_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels
 from cellvote.progress import quiet_decoders

@@ -3,7 +3,6 @@
 Times are measured on a sample of the very study, and scaled up: an estimate, said as one.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
-from cellvote.jobs.segment import fields_to_segment, resolve_settings
 from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
@@ -30,10 +28,8 @@ from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.quality.figures import measure_field
 from cellvote.quality.illumination import IlluminationSettings, average_to_grid
-from cellvote.segmentation import FieldSegmenter, make_segmenter
 from cellvote.settings import changed, validated
 from cellvote.study import Study
-from cellvote.study.corrections import edited_fields
 from cellvote.study.crops import crops_are_current
 from cellvote.study.field_flags import quality_path
 from cellvote.study.illumination import illumination_folder
@@ -100,46 +96,6 @@ def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Pa
     )
 
 
-def dry_run_segment(
-    study: Study,
-    method: str,
-    settings: dict[str, Any],
-    *,
-    name: str,
-    wells: str,
-    overwrite: bool = False,
-    workers: int | None,
-) -> DryRun:
-    """Say what ``segment`` would do, from segmenting two fields in memory."""
-    name = name or method
-    chosen = study.select_fields(wells)
-    keys = chosen if overwrite else fields_to_segment(study, name, chosen)
-    resolved = resolve_settings(study, method, settings)
-    segmenter = make_segmenter(method, resolved["settings"], study.channels, [])
-    with tempfile.TemporaryDirectory() as draft:
-        notes = segmenter.prepare(study, Path(draft)) if isinstance(segmenter, FieldSegmenter) and keys else ()
-
-        def one(key: FieldKey) -> int:
-            image = study.read_field(key)
-            if isinstance(segmenter, FieldSegmenter):
-                found = segmenter.segment_field(image, study, key, Path(draft))
-            else:
-                found = segmenter.segment(image)
-            return found.label_image.size // (8 if found.nuclei is None else 5)  # as masks compress
-
-        seconds, n_bytes = _timed(keys, one)
-    n_edited = len(edited_fields(study, name)) if overwrite else 0
-    if n_edited:
-        notes = (*notes, f"the corrections of {n_edited} field(s) of {name!r} would be thrown away.")
-    return DryRun(
-        reads=f"{len(keys)} fields ({len(chosen) - len(keys)} are done), {len(study.channels)} channels each",
-        computes=" ".join([f"{method} with " + ", ".join(f"{k}={v}" for k, v in resolved["settings"].items()), *notes]),
-        writes=str(study.segmentation_folder(name) / "masks"),
-        seconds=_in_parallel(seconds, len(keys), workers),
-        n_bytes=n_bytes,
-    )
-
-
 def dry_run_measure(
     study: Study, segmentation: str, settings: dict[str, Any] | None = None, *, workers: int | None = None
 ) -> DryRun:
@@ -157,13 +113,13 @@ def dry_run_measure(
         table = measure_outlines(study.read_field(key), outlines, study.channels, chosen)
         return int(table.memory_usage(deep=True).sum())
 
-    seconds, n_bytes = _timed(keys, one)
+    seconds, n_bytes = time_sample(keys, one)
     return DryRun(
         reads=f"{len(keys)} fields and their masks ({len(done)} are done)",
         computes=f"{', '.join(chosen.sets)} in {len(study.channels)} channels of "
         f"{sum(masks[key].n_cells for key in keys):,} cells",
         writes=str(study.cells_path(name)),
-        seconds=_in_parallel(seconds, len(keys), workers),
+        seconds=in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,
     )
 
@@ -205,7 +161,7 @@ def dry_run_profile(
     )
 
 
-def _timed(keys: Sequence[FieldKey], one: Callable[[FieldKey], int]) -> tuple[float, int]:
+def time_sample(keys: Sequence[FieldKey], one: Callable[[FieldKey], int]) -> tuple[float, int]:
     """Do a few fields and scale up: seconds and bytes for all."""
     sizes: list[int] = []
     seconds = 0.0
@@ -222,7 +178,8 @@ def _timed(keys: Sequence[FieldKey], one: Callable[[FieldKey], int]) -> tuple[fl
     return seconds * scale, int(sum(sizes) * scale)
 
 
-def _in_parallel(seconds: float, n_fields: int, workers: int | None) -> float:
+def in_parallel(seconds: float, n_fields: int, workers: int | None) -> float:
+    """Give the time that fields take on several workers, from that one after the other, with starting these."""
     n = min(workers or default_workers(), max(n_fields, 1))
     return seconds / n + (_START_S if n > 1 else 0.0)
 
@@ -288,12 +245,12 @@ def dry_run_quality(study: Study, *, wells: str, workers: int | None) -> DryRun:
     def one(key: FieldKey) -> int:
         return 8 * len(measure_field(study.read_raw_field(key), study.channels))
 
-    seconds, n_bytes = _timed(keys, one)
+    seconds, n_bytes = time_sample(keys, one)
     return DryRun(
         reads=f"{len(keys)} fields ({len(done)} are done), {len(study.channels)} channels each",
         computes="focus, structure, saturation and illumination trend of each channel, and flags",
         writes=str(quality_path(study)),
-        seconds=_in_parallel(seconds, len(keys), workers),
+        seconds=in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,
     )
 
@@ -308,11 +265,11 @@ def dry_run_illumination(study: Study, settings: IlluminationSettings, *, worker
         average_to_grid(image)
         return 4 * n_functions * int(image[0].size) // len(keys)
 
-    seconds, n_bytes = _timed(keys, one)
+    seconds, n_bytes = time_sample(keys, one)
     return DryRun(
         reads=f"{len(keys)} fields of {len(study.plates)} plate(s)",
         computes=f"{n_functions} illumination functions ({settings.statistic} of the fields, smoothed)",
         writes=str(illumination_folder(study.path)),
-        seconds=_in_parallel(seconds, len(keys), workers),
+        seconds=in_parallel(seconds, len(keys), workers),
         n_bytes=n_bytes,
     )

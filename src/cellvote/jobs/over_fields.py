@@ -1,7 +1,7 @@
 """Run one step over many fields: any executor, progress, cancel, resume; one bad field stops nothing."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -58,6 +58,12 @@ class StepSummary:
             "seconds": round(self.seconds, 3),
             **({"notes": list(self.notes)} if self.notes else {}),
         }
+
+
+def devices_of(records: Iterable[FieldRecord]) -> str:
+    """Name the devices that fields were computed on, such as ``cuda`` or ``cuda+cpu``."""
+    used = dict.fromkeys(part for record in records if record.status == "done" for part in record.device.split("+"))
+    return "+".join(used) or "cpu"
 
 
 def run_over_fields(

@@ -1,72 +1,133 @@
-"""Segment a study: each field's masks, written as they come."""
+"""Segment a study: each field's masks and flows, written as they come."""
 
+import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from cellvote.errors import ImageReadError, StudyError
 from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import StepSummary, run_over_fields
+from cellvote.jobs.over_fields import StepSummary, devices_of, run_over_fields
+from cellvote.jobs.pooled import open_finishers, run_pooled
+from cellvote.jobs.segment_settings import check_device, check_provenance, runs_pooled, settings_to_use
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, image_hash
-from cellvote.progress import CancelToken, Report, ignore_progress
-from cellvote.segmentation import METHODS, FieldSegmenter, make_segmenter
-from cellvote.settings import changed, validated
+from cellvote.progress import CancelToken, Progress, Report, ignore_progress
+from cellvote.segmentation import DEFAULT_METHOD, METHODS, FieldSegmenter, Segmentation, Segmenter, make_segmenter
+from cellvote.segmentation.base import PooledSegmenter, TileNetwork, TilePixels, Tiles, segment_with
+from cellvote.settings import validated
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_json, remove_leftovers, write_json
+from cellvote.study.atomic import file_checksum, remove_leftovers, write_json
 from cellvote.study.corrections import is_edited, set_corrections_aside
-from cellvote.study.illumination import corrected, note_correction
+from cellvote.study.flows import write_flows
+from cellvote.study.illumination import corrected
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.study.lock import run_alone
 from cellvote.study.masks import write_label_image
-
-N_SAMPLE_FIELDS = 12
-"""Automatic settings are measured on this many fields, spread over the study."""
-
-_WITHOUT_SAMPLE: Final = frozenset({"import"})
-"""Methods that measure nothing on sample fields."""
 
 _N_NOTES: Final = 5
 
 
 @dataclass(frozen=True)
 class SegmentField:
-    """The step for one field: pixels to masks."""
+    """The step for one field: pixels to masks, at once or (`prepare`, `finish`) with a network in between.
+
+    Attributes
+    ----------
+    settings_json
+        The settings with nothing left automatic.
+    device
+        Where the network of a pooled segmenter runs when a field is done at once.
+    weights
+        A fingerprint of those of the network, where there is one.
+    """
 
     study_path: Path
     segmentation: str
     method: str
-    settings_items: tuple[tuple[str, Any], ...]
+    settings_json: str
+    device: str = "cpu"
+    keep_flows: bool = False
+    weights: str = ""
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Segment one field and write its masks."""
         study = open_study(self.study_path)
-        raw = study.read_raw_field(key)
-        image = corrected(study, key, raw)
-        segmenter = make_segmenter(self.method, dict(self.settings_items), study.channels, [])
+        image, pixels_hash = _read(study, key)
+        segmenter = self._segmenter()
+        if isinstance(segmenter, PooledSegmenter):
+            network = _opened_network(self.method, self.settings_json, study.channels, self.weights, self.device)
+            return self._write(key, segment_with(segmenter, image, network), pixels_hash, network.device)
         if isinstance(segmenter, FieldSegmenter):
             found = segmenter.segment_field(image, study, key, study.segmentation_folder(self.segmentation))
         else:
             found = segmenter.segment(image)
+        return self._write(key, found, pixels_hash, "cpu")
+
+    def prepare(self, key: FieldKey) -> tuple[Tiles, str]:
+        """Read one field: its tiles, and the hash of its pixels."""
+        image, pixels_hash = _read(open_study(self.study_path), key)
+        return self._pooled().prepare(image), pixels_hash
+
+    def finish(self, key: FieldKey, plan: Any, note: str, outputs: TilePixels, device: str) -> FieldRecord:
+        """Make the masks of one field from its outputs, and write them."""
+        last = device.rpartition("+")[2]
+        return self._write(key, self._pooled().assemble(plan, outputs, last), note, device)
+
+    def _segmenter(self) -> Segmenter:
+        channels = open_study(self.study_path).channels
+        return _made_segmenter(self.method, self.settings_json, channels, self.weights)
+
+    def _pooled(self) -> PooledSegmenter:
+        return _as_pooled(self._segmenter())
+
+    def _write(self, key: FieldKey, found: Segmentation, pixels_hash: str, device: str) -> FieldRecord:
+        """Write what was found; the masks last: where they are, all is there."""
+        study = open_study(self.study_path)
         path = study.mask_path(self.segmentation, key)
         if found.nuclei is not None:
             write_label_image(study.mask_path(self.segmentation, key, "nuclei"), found.nuclei)
+        if found.flows is not None and self.keep_flows:
+            write_flows(study.mask_path(self.segmentation, key, "flows"), found.flows)
         write_label_image(path, found.label_image)
         return FieldRecord(
             *key,
             status="done",
             n_cells=found.n_cells,
             checksum=file_checksum(path),
-            image_hash=image_hash(raw),
+            image_hash=pixels_hash,
+            device=device,
             note=found.note,
         )
+
+
+def _read(study: Study, key: FieldKey) -> tuple[Pixels, str]:
+    """Read a field as the study corrects it, and the hash of its raw pixels."""
+    raw = study.read_raw_field(key)
+    return corrected(study, key, raw), image_hash(raw)
+
+
+@lru_cache(maxsize=4)
+def _made_segmenter(method: str, settings_json: str, channels: tuple[str, ...], weights: str) -> Segmenter:
+    del weights  # others of the same name make another segmenter
+    return make_segmenter(method, json.loads(settings_json), channels, [])
+
+
+@lru_cache(maxsize=1)
+def _opened_network(
+    method: str, settings_json: str, channels: tuple[str, ...], weights: str, device: str
+) -> TileNetwork:
+    return _as_pooled(_made_segmenter(method, settings_json, channels, weights)).open_network(device)
+
+
+def _as_pooled(segmenter: Segmenter) -> PooledSegmenter:
+    if not isinstance(segmenter, PooledSegmenter):
+        raise TypeError(f"{segmenter.name} has no network")
+    return segmenter
 
 
 @lru_cache(maxsize=4)
@@ -82,12 +143,14 @@ def open_study(path: Path) -> Study:
 
 def segment_study(
     study: Study,
-    method: str = "watershed",
+    method: str = DEFAULT_METHOD,
     settings: dict[str, Any] | None = None,
     *,
     name: str = "",
     wells: str = "",
     overwrite: bool = False,
+    device: str = "auto",
+    keep_flows: bool | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     report: Report = ignore_progress,
@@ -103,6 +166,12 @@ def segment_study(
         Only these, such as ``"A01,B*"``.
     overwrite
         Throw away what is there under this name, and segment anew.
+    device
+        Where a network runs: auto, cpu, cuda or mps; what was really used stands in the summary and in the ledger.
+    keep_flows
+        Whether flows are kept; where it is not said, as it was begun, and at first where the method gives any.
+    workers
+        Local processes; where a network runs in this one, how many fields' masks are made behind it.
 
     Raises
     ------
@@ -110,66 +179,116 @@ def segment_study(
         Where other settings made what is there already, and ``overwrite`` was not said.
     BusyError
         Where another run writes the study now.
+    DeviceError
+        Where the device asked for is not there, or the method uses none.
     """
     started = time.monotonic()
     name = name or method
     if method in METHODS:
         validated(METHODS[method][0], settings or {})  # before it is held against an earlier run's
     keys = study.select_fields(wells)
-    folder = study.segmentation_folder(name)
     with run_alone(study.path, "segment"):
-        chosen, todo, notes = _begin(study, name, method, settings or {}, keys, overwrite=overwrite)
-        step = SegmentField(study.path, name, method, tuple(chosen["settings"].items()))
-        with Ledger(folder / "fields.parquet") as ledger:
+        chosen = settings_to_use(study, name, method, settings or {}, overwrite=overwrite, keep_flows=keep_flows)
+        segmenter = make_segmenter(method, chosen["settings"], study.channels, [])
+        if not scheduler:  # else it is that of the workers
+            check_device(segmenter, device)
+        notes = check_provenance(name, segmenter, chosen)
+        todo = list(keys) if overwrite else fields_to_segment(study, name, keys, keep_flows=chosen.get("flows", False))
+        notes += _begin(study, name, segmenter, chosen, todo, overwrite=overwrite)
+        step = _step(study, name, chosen, device)
+        with Ledger(study.segmentation_folder(name) / "fields.parquet") as ledger:
             if todo:
-                with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                    for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                        report(progress)
+                for progress in _run(step, segmenter, todo, ledger, workers, scheduler, cancel or CancelToken(), notes):
+                    report(progress)
             records = [ledger.records[key] for key in keys]
     return StepSummary(
-        fields=len(keys),
+        fields=len(records),
         failed=[record for record in records if record.status == "failed"],
         cells=sum(record.n_cells for record in records),
         seconds=time.monotonic() - started,
+        device=devices_of(records),
         skipped=len(keys) - len(todo),
         notes=(*notes, *field_notes(records)),
     )
 
 
 def _begin(
-    study: Study, name: str, method: str, settings: dict[str, Any], keys: Sequence[FieldKey], *, overwrite: bool
-) -> tuple[dict[str, Any], list[FieldKey], tuple[str, ...]]:
-    """Note the settings, or go on with those that are there.
+    study: Study, name: str, segmenter: Segmenter, chosen: dict[str, Any], todo: Sequence[FieldKey], *, overwrite: bool
+) -> tuple[str, ...]:
+    """Write what the segmentation is made with, now that all that could be wrong with it was looked at.
 
     Nothing is written or thrown away before it is known that the run can begin.
 
     Returns
     -------
-    chosen, todo, notes
-        What ``segmentation.json`` holds, the fields to do, and what a person should know.
+    tuple of str
+        What a person should know.
     """
     folder = study.segmentation_folder(name)
-    chosen = _settings_to_use(study, name, method, settings, overwrite=overwrite)
-    todo = list(keys) if overwrite else fields_to_segment(study, name, keys)
-    segmenter = make_segmenter(method, chosen["settings"], study.channels, [])
     notes: tuple[str, ...] = ()
     with tempfile.TemporaryDirectory() as draft:
         if isinstance(segmenter, FieldSegmenter) and todo:
             notes = segmenter.prepare(study, Path(draft))
-        if overwrite and (folder / "segmentation.json").exists():
+        if overwrite and folder.exists():
             notes += _thrown_away(study, name)
             study.remove(folder)
         remove_leftovers(folder)
         if not (folder / "segmentation.json").exists():
             write_json(folder / "segmentation.json", chosen)
         shutil.copytree(draft, folder, dirs_exist_ok=True)
-    return chosen, todo, notes
+    return notes
 
 
-def fields_to_segment(study: Study, name: str, keys: Sequence[FieldKey]) -> list[FieldKey]:
-    """Leave out the fields whose masks are there: as they were written, or corrected by a person since."""
+def _step(study: Study, name: str, chosen: dict[str, Any], device: str) -> SegmentField:
+    return SegmentField(
+        study.path,
+        name,
+        chosen["method"],
+        json.dumps(chosen["settings"]),
+        device,
+        chosen.get("flows", False),
+        chosen.get("made_with", {}).get("weights", ""),
+    )
+
+
+def _run(
+    step: SegmentField,
+    segmenter: Segmenter,
+    todo: Sequence[FieldKey],
+    ledger: Ledger,
+    workers: int | None,
+    scheduler: str | None,
+    cancel: CancelToken,
+    notes: list[str],
+) -> Iterator[Progress]:
+    """Run fields through a network in this process where that is faster, else each in a worker."""
+    at_most = min(workers, len(todo)) if workers else None
+    if isinstance(segmenter, PooledSegmenter) and not scheduler and runs_pooled(segmenter, step.device):
+        network = segmenter.open_network(step.device)
+        with open_finishers(network.device, at_most) as (finishers, n):
+            try:
+                yield from run_pooled(step, todo, ledger, network, finishers, n, cancel)
+            finally:
+                notes += network.notices
+        return
+    with open_executor(at_most, scheduler) as (executor, n):
+        yield from run_over_fields(step, todo, ledger, executor, n, cancel)
+
+
+def fields_to_segment(study: Study, name: str, keys: Sequence[FieldKey], *, keep_flows: bool = False) -> list[FieldKey]:
+    """Leave out the fields whose results are there: as they were written, or corrected by a person since."""
     done = Ledger(study.segmentation_folder(name) / "fields.parquet").done()
-    return [key for key in keys if key not in done or not _is_there(study, name, done[key])]
+    return [key for key in keys if key not in done or not _is_done(study, name, done[key], keep_flows=keep_flows)]
+
+
+def _is_done(study: Study, segmentation: str, record: FieldRecord, *, keep_flows: bool) -> bool:
+    """Whether all that was written of a field is there; masks that a person corrected are never made again."""
+    path = study.mask_path(segmentation, record.key)
+    if not path.exists():
+        return False
+    if file_checksum(path) != record.checksum or record.edited:
+        return is_edited(study, segmentation, record)
+    return not keep_flows or study.mask_path(segmentation, record.key, "flows").exists()
 
 
 def _thrown_away(study: Study, name: str) -> tuple[str, ...]:
@@ -192,62 +311,3 @@ def field_notes(records: Sequence[FieldRecord]) -> tuple[str, ...]:
     listed = "; ".join(f"{record.key}: {record.note}" for record in noted[:_N_NOTES])
     more = f"; and {len(noted) - _N_NOTES} more (column note of fields.parquet)" if len(noted) > _N_NOTES else ""
     return (f"{len(noted)} field(s) to look at: {listed}{more}.",)
-
-
-def _is_there(study: Study, segmentation: str, record: FieldRecord) -> bool:
-    """Whether a field's masks are there: as they were written, or corrected by a person since."""
-    path = study.mask_path(segmentation, record.key)
-    if not path.exists():
-        return False
-    return file_checksum(path) == record.checksum or is_edited(study, segmentation, record)
-
-
-def resolve_settings(study: Study, method: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what the settings leave automatic, measured on fields spread over the study.
-
-    Returns
-    -------
-    dict
-        ``method``, ``asked`` (as given) and ``settings`` (nothing left automatic).
-    """
-    looks = method not in _WITHOUT_SAMPLE
-    segmenter = make_segmenter(method, settings, study.channels, sample_fields(study) if looks else [])
-    note = {"method": method, "asked": settings, "settings": segmenter.settings.model_dump(mode="json")}
-    return note | note_correction(study)
-
-
-def sample_fields(study: Study, n: int = N_SAMPLE_FIELDS) -> list[Pixels]:
-    """Read a few fields spread over the study; those that cannot be read are passed over."""
-    keys = study.fields
-    spread = np.unique(np.linspace(0, len(keys) - 1, min(n, len(keys))).round().astype(int))
-    images = []
-    for i in spread:
-        try:
-            images.append(study.read_field(keys[i]))
-        except ImageReadError:
-            continue  # the field's own run says what is wrong with it
-    return images
-
-
-def _settings_to_use(
-    study: Study, name: str, method: str, settings: dict[str, Any], *, overwrite: bool
-) -> dict[str, Any]:
-    """Go on with the settings that are there, or measure new ones; never mix two in one segmentation."""
-    path = study.segmentation_folder(name) / "segmentation.json"
-    if not path.exists():
-        return resolve_settings(study, method, settings)
-    there: dict[str, Any] = read_json(path)
-    if overwrite:
-        return resolve_settings(study, method, settings)
-    if there.get("illumination") != note_correction(study).get("illumination"):
-        raise StudyError(
-            f"the segmentation {name!r} was made of pixels with another illumination correction, or without one. "
-            "Give --name for a second one, or --overwrite to replace it."
-        )
-    if there["method"] == method and there["asked"] == settings:
-        return there
-    difference = changed({"method": there["method"], **there["asked"]}, {"method": method, **settings})
-    raise StudyError(
-        f"the segmentation {name!r} was made with other settings ({difference}). Give --name for a second one, "
-        "or --overwrite to replace it."
-    )

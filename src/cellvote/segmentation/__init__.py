@@ -7,12 +7,15 @@ from pydantic import BaseModel
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import FieldSegmenter, Segmentation, Segmenter, SegmenterMaker
+from cellvote.segmentation.cellpose import CellposeSettings, make_cellpose
+from cellvote.segmentation.cellpose.weights import LICENCE_NOTE
 from cellvote.segmentation.imported import ImportSettings, make_import
 from cellvote.segmentation.nuclei import NucleiSettings, make_nuclei
 from cellvote.segmentation.watershed import WatershedSettings, make_watershed
 
 __all__ = [
     "DEFAULT_METHOD",
+    "LICENCE_NOTES",
     "METHODS",
     "FieldSegmenter",
     "Segmentation",
@@ -26,10 +29,14 @@ DEFAULT_METHOD: Final = "nuclei"
 
 METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
     "nuclei": (NucleiSettings, make_nuclei),
+    "cellpose": (CellposeSettings, make_cellpose),
     "watershed": (WatershedSettings, make_watershed),
     "import": (ImportSettings, make_import),
 }
 """Every segmentation method: its settings model, and what makes its segmenter."""
+
+LICENCE_NOTES: dict[str, str] = {"cellpose": LICENCE_NOTE}
+"""What is to be shown where a method is chosen whose weights not everybody may use for everything."""
 
 
 def make_segmenter(method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:

@@ -1,4 +1,4 @@
-"""What a segmenter is: pixels in, a label image out."""
+"""What a segmenter is: pixels in, a label image out; and what one is whose tiles can be pooled over a plate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels
 from cellvote.study import Study
+from cellvote.study.flows import Flows
 from cellvote.study.masks import LabelImage, count_cells
 
-Flows = npt.NDArray[np.float32]
+TilePixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Segmentation:
     nuclei
         YX int32, or None: the nucleus of each cell, with the label id of its cell.
     flows
-        3YX float32, or None: dY, dX and cell probability, as Cellpose gives them.
+        3YX float32, or None: dY, dX (positive downwards and to the right, five times a unit vector) and cell
+        probability (log odds), as Cellpose gives them.
     note
         What a person should know of it; empty where there is nothing.
     """
@@ -86,3 +88,91 @@ class SegmenterMaker(Protocol):
     def __call__(self, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:
         """Make a segmenter from settings, channel names and CYX sample images."""
         ...
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """One image, made ready for a network.
+
+    Attributes
+    ----------
+    pixels
+        NCYX float32: its tiles; every image of one segmenter gives tiles of the same C, Y and X.
+    plan
+        What `PooledSegmenter.assemble` needs beside the outputs; picklable.
+    """
+
+    pixels: TilePixels
+    plan: Any
+
+
+class TileNetwork(Protocol):
+    """A network on a device, which takes tiles of any number of images at once."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes now, such as ``cuda``."""
+        ...
+
+    @property
+    def tiles_at_once(self) -> int:
+        """How many tiles it takes at its best."""
+        ...
+
+    @property
+    def notices(self) -> list[str]:
+        """What a person should know of how it computes, such as that memory ran out; one sentence each."""
+        ...
+
+    def __call__(self, tiles: TilePixels) -> TilePixels:
+        """Run NCYX tiles; the outputs are NKYX, each that of its own tile whatever it is run beside."""
+        ...
+
+
+@runtime_checkable
+class PooledSegmenter(Segmenter, Protocol):
+    """A segmenter in three parts, so that the network can be kept busy with tiles of many fields.
+
+    ``assemble(tiles.plan, network(tiles.pixels))`` of ``tiles = prepare(image)`` is ``segment(image)``: the network
+    sees each tile by itself. The segmenter is picklable, and `prepare` and `assemble` may run in other threads and
+    processes than the network.
+    """
+
+    @property
+    def light(self) -> bool:
+        """Whether every worker process may have a network of its own on the CPU."""
+        ...
+
+    @property
+    def gives_flows(self) -> bool:
+        """Whether its segmentations have flows."""
+        ...
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What the result depends on beside the settings: versions of packages, and ``weights`` (a fingerprint)."""
+        ...
+
+    def prepare(self, image: Pixels) -> Tiles:
+        """Cut a CYX image into tiles."""
+        ...
+
+    def open_network(self, device: str = "auto") -> TileNetwork:
+        """Load the network onto a device: auto, cpu, cuda or mps.
+
+        Raises
+        ------
+        DeviceError
+            Where the device asked for is not there.
+        """
+        ...
+
+    def assemble(self, plan: Any, outputs: TilePixels, device: str = "cpu") -> Segmentation:
+        """Make the label image of one image from the outputs for its tiles; ``device`` may help with that."""
+        ...
+
+
+def segment_with(segmenter: PooledSegmenter, image: Pixels, network: TileNetwork) -> Segmentation:
+    """Find the cells of one CYX image with an open network."""
+    tiles = segmenter.prepare(image)
+    return segmenter.assemble(tiles.plan, network(tiles.pixels), network.device)

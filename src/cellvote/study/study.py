@@ -19,6 +19,7 @@ from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.study.field_choice import choose_fields
+from cellvote.study.flows import Flows, read_flows
 from cellvote.study.illumination import corrected
 from cellvote.study.places import SUFFIX, checked_name, field_file, study_path
 
@@ -307,6 +308,18 @@ class Study:
     def mask_path(self, segmentation: str, key: FieldKey, kind: str = "masks") -> Path:
         """The label image of a field; ``kind`` is ``masks``, ``nuclei`` or ``flows``."""
         return self.segmentation_folder(segmentation) / kind / field_file(key, ".tif")
+
+    def read_flows(self, segmentation: str, key: FieldKey) -> Flows:
+        """Read the flows of a field: 3YX float32 (dY, dX, cell probability).
+
+        Raises
+        ------
+        SegmentationError
+            Where its segmentation kept none.
+        ImageReadError
+            Where the file is damaged.
+        """
+        return read_flows(self.mask_path(segmentation, key, "flows"))
 
     def cells_path(self, segmentation: str) -> Path:
         """The table with one row per cell."""

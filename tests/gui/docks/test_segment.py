@@ -15,7 +15,7 @@ from cellvote.gui.live_preview import PreviewAnswer
 from cellvote.gui.preview_box import BESIDE, OVER
 from cellvote.gui.run_choice import ALL, PLATE, SELECTION
 from cellvote.gui.session import Session
-from cellvote.jobs.segment import resolve_settings
+from cellvote.jobs.segment_settings import resolve_settings
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.masks import write_label_image
