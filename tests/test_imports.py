@@ -6,7 +6,15 @@ import sys
 
 HEAVY = ["PyQt6", "PySide6", "cellpose", "napari", "numba", "qtpy", "superqt", "torch"]
 
-ROOMS_OF_THEIR_OWN = ["cellvote.gui", "cellvote.learning.networks", "cellvote.profiling.compiled"]
+ROOMS_OF_THEIR_OWN = [
+    "cellvote.compiling",
+    "cellvote.gui",
+    "cellvote.learning.networks",
+    "cellvote.profiling.compiled",
+    "cellvote.segmentation.heat",
+    "cellvote.segmentation.nuclei.finding",
+    "cellvote.segmentation.nuclei.network",
+]
 """Windows, networks and compiled loops; whoever needs these imports them inside a function."""
 
 IMPORT_EVERY_CORE_MODULE = """

@@ -55,7 +55,7 @@ def create_study(path: Path, plate: SimulatedPlate) -> Study:
 def measure_plate(path: Path, plate: SimulatedPlate) -> Study:
     """Make a study of a simulated plate, segmented and measured."""
     study = create_study(path, plate)
-    segment_study(study, workers=1)
+    segment_study(study, "watershed", workers=1)
     measure_study(study, workers=1)
     return study
 

@@ -185,7 +185,18 @@ def test_a_study_that_is_not_there(call: Call, tmp_path: Path, command: str) -> 
 
 
 def test_a_channel_that_is_not_there_lists_those_that_are(call: Call, tmp_path: Path, new_study: Study) -> None:
-    error = refused(call, tmp_path, "segment", new_study.path, "--workers", 1, "--set", "nuclei_channel=Nope")
+    error = refused(
+        call,
+        tmp_path,
+        "segment",
+        new_study.path,
+        "--method",
+        "watershed",
+        "--workers",
+        1,
+        "--set",
+        "nuclei_channel=Nope",
+    )
     assert error == "there is no channel 'Nope'; the images have: DNA, Actin, Reporter"
 
 
@@ -202,7 +213,7 @@ def test_a_channel_that_is_not_there_lists_those_that_are(call: Call, tmp_path: 
 def test_a_setting_that_cannot_be(
     call: Call, tmp_path: Path, new_study: Study, assignment: str, complaint: str
 ) -> None:
-    assert complaint in refused(call, tmp_path, "segment", new_study.path, "--set", assignment)
+    assert complaint in refused(call, tmp_path, "segment", new_study.path, "--method", "watershed", "--set", assignment)
 
 
 def test_a_step_before_its_turn(call: Call, tmp_path: Path, new_study: Study) -> None:
@@ -244,7 +255,7 @@ def test_a_class_in_one_well_only_is_told_with_what_to_do(call: Call, tmp_path: 
 
 
 def test_other_settings_under_the_same_name(call: Call, tmp_path: Path, study: Study) -> None:
-    error = refused(call, tmp_path, "segment", study.path, "--set", "threshold_factor=2")
+    error = refused(call, tmp_path, "segment", study.path, "--method", "watershed", "--set", "threshold_factor=2")
     assert "threshold_factor None → 2" in error
     error = refused(call, tmp_path, "train", study.path, "--classes", "moa", "--set", "n_trees=11")
     assert "n_trees 10 → 11" in error
@@ -305,7 +316,7 @@ def test_a_scheduler_that_cannot_be_reached(
     client = distributed.Client
     monkeypatch.setattr(distributed, "Client", lambda address, timeout: client(address, timeout="0.2s"))
     before = contents(tmp_path)
-    said = call("segment", new_study.path, "--scheduler", "tcp://127.0.0.1:9")
+    said = call("segment", new_study.path, "--method", "watershed", "--scheduler", "tcp://127.0.0.1:9")
     assert said.code == 2
     assert "the scheduler tcp://127.0.0.1:9 cannot be reached" in said.error
     assert {name for name in contents(tmp_path) if name.endswith(".tif")} == {
@@ -331,7 +342,7 @@ def test_a_bad_image_in_an_error_stays_one_line(call: Call, tmp_path: Path) -> N
 
 def test_where_the_window_listens_the_complaint_is_json(call: Call, tmp_path: Path) -> None:
     for style in (["--progress", "json"], ["--progress=json"]):
-        said = call("segment", tmp_path / "s", *style)
+        said = call("segment", tmp_path / "s", "--method", "watershed", *style)
         assert said.code == 2
         assert said.out == ""
         assert "there is no study here" in json.loads(said.err)["error"]

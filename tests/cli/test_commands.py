@@ -165,7 +165,19 @@ def test_vote_by_another_method_and_fewer_cells(call: Call, study: Study) -> Non
 
 
 def test_a_channel_may_be_given_by_its_number(call: Call, new_study: Study) -> None:
-    said = call("segment", new_study.path, "--wells", "A01", "--workers", 1, "--set", "nuclei_channel=1", "--json")
+    said = call(
+        "segment",
+        new_study.path,
+        "--method",
+        "watershed",
+        "--wells",
+        "A01",
+        "--workers",
+        1,
+        "--set",
+        "nuclei_channel=1",
+        "--json",
+    )
     assert said.code == 0
     note = json.loads((new_study.segmentation_folder("watershed") / "segmentation.json").read_text(encoding="utf-8"))
     assert note["settings"]["nuclei_channel"] == "DNA"
@@ -173,7 +185,7 @@ def test_a_channel_may_be_given_by_its_number(call: Call, new_study: Study) -> N
 
 def test_steps_print_for_people_too(call: Call, study: Study) -> None:
     for arguments, expected in (
-        (("segment", study.path), "32 of 32 fields segmented"),
+        (("segment", study.path, "--method", "watershed"), "32 of 32 fields segmented"),
         (("measure", study.path), "(32 were done before)"),
         (("train", study.path, "--classes", "moa", "--set", "n_trees=10"), "held out by well"),
         (("predict", study.path, "forest"), "cells predicted by forest"),
@@ -206,7 +218,7 @@ def test_a_failed_field_ends_with_one_and_is_listed(call: Call, tiny_plate: Simu
     image = next(folder.rglob("r01c01f02*ch2*.tiff"))
     image.write_bytes(image.read_bytes()[:-300])
     assert call("create", tmp_path / "s", folder, "--plate-map", tiny_plate.plate_map_path).code == 0
-    said = call("segment", tmp_path / "s", "--workers", 1, "--json")
+    said = call("segment", tmp_path / "s", "--method", "watershed", "--workers", 1, "--json")
     assert said.code == 1
     (failed,) = said.json["failed"]
     assert set(failed) == {"plate", "well", "field", "error"}
@@ -243,8 +255,8 @@ def test_several_plate_maps_are_joined(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("segment", "STUDY", "--name", "second"),
-        ("segment", "STUDY", "--set", "threshold_factor=2", "--name", "third"),
+        ("segment", "STUDY", "--method", "watershed", "--name", "second"),
+        ("segment", "STUDY", "--method", "watershed", "--set", "threshold_factor=2", "--name", "third"),
         ("measure", "STUDY"),
         ("train", "STUDY", "--classes", "moa", "--name", "second"),
         ("train", "STUDY", "--classes", "moa", "--recipe", "small-resnet"),
@@ -298,11 +310,34 @@ def test_masks_are_imported_and_a_field_without_any_is_listed(
     (masks / "P-1" / "A01_f2.tif").unlink()
     (masks / "P-1" / "A01_f2.tif.txt").touch()
     shutil.copy(masks / "P-1" / "A01_f1.tif", masks / "P-1" / "H12_f1.tif")
-    said = call("segment", new_study.path, "--method", "import", "--set", f"masks={masks}", "--workers", 1, "--json")
+    said = call(
+        "segment",
+        new_study.path,
+        "--method",
+        "watershed",
+        "--method",
+        "import",
+        "--set",
+        f"masks={masks}",
+        "--workers",
+        1,
+        "--json",
+    )
     assert said.code == 1
     assert [(field["well"], field["field"]) for field in said.json["failed"]] == [("A01", 2)]
     assert said.json["fields"] == 32
     assert "1 file(s) in the folder of masks are of no field of the study" in said.json["notes"][0]
-    said = call("segment", new_study.path, "--method", "import", "--set", f"masks={masks}", "--workers", 1)
+    said = call(
+        "segment",
+        new_study.path,
+        "--method",
+        "watershed",
+        "--method",
+        "import",
+        "--set",
+        f"masks={masks}",
+        "--workers",
+        1,
+    )
     assert "Note: 1 file(s) in the folder of masks" in said.err
     assert "Failed: P-1/A01 field 2" in said.err

@@ -71,7 +71,7 @@ def test_nothing_is_downloaded_that_was_not_named_and_asked_for(
 
 
 def test_cellpose_without_weights_is_one_line_with_the_way_out(call: Call, folder: Path, new_study: Study) -> None:
-    said = call("segment", new_study.path, "--method", "cellpose")
+    said = call("segment", new_study.path, "--method", "watershed", "--method", "cellpose")
     assert said.code == 2
     assert "cellvote weights cpsam_v2 --download" in said.error
 
@@ -96,6 +96,6 @@ def test_a_plate_is_segmented_with_its_device_and_licence_said(
 
 
 def test_a_method_without_a_network_takes_no_gpu(call: Call, new_study: Study) -> None:
-    said = call("segment", new_study.path, "--device", "cuda")
+    said = call("segment", new_study.path, "--method", "watershed", "--device", "cuda")
     assert said.code == 2
     assert "watershed runs on the CPU" in said.error

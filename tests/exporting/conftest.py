@@ -32,7 +32,7 @@ def larger_plate(tmp_path_factory: pytest.TempPathFactory) -> SimulatedPlate:
 def segmented_study(larger_plate: SimulatedPlate, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a study with masks of cells and nuclei; only to be read."""
     study = create_study(tmp_path_factory.mktemp("studies") / "segmented", larger_plate)
-    segment_study(study, workers=1)
+    segment_study(study, "watershed", workers=1)
     return study
 
 

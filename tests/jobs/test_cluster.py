@@ -59,7 +59,7 @@ def test_two_steps_on_a_cluster_whose_worker_is_killed_give_the_bytes_of_a_local
                 killed.append(next(iter(there.workers.values())).pid)
                 os.kill(killed[0], signal.SIGKILL)
 
-        summary = segment_study(new_study, scheduler=there.scheduler_address, report=kill_a_worker)
+        summary = segment_study(new_study, "watershed", scheduler=there.scheduler_address, report=kill_a_worker)
         assert (summary.fields, summary.failed) == (32, [])
         assert killed
         measured = measure_study(new_study, scheduler=there.scheduler_address)

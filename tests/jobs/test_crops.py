@@ -68,7 +68,7 @@ def own_study(tiny_plate: SimulatedPlate, tmp_path: Path) -> Study:
     folder = shutil.copytree(tiny_plate.folder, tmp_path / "plate")
     plate = SimulatedPlate(folder, tiny_plate.settings, tiny_plate.plate_map, tiny_plate.truth)
     study = create_study(tmp_path / "s", plate)
-    segment_study(study, wells="A*", workers=1)
+    segment_study(study, "watershed", wells="A*", workers=1)
     measure_study(study, workers=1)
     return study
 

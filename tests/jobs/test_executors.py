@@ -67,7 +67,7 @@ def cluster(n_workers: int) -> distributed.LocalCluster:
 
 def test_a_cluster_gives_the_same_masks(new_study: Study, finished_study: Study) -> None:
     with cluster(1) as there:
-        summary = segment_study(new_study, scheduler=there.scheduler_address)
+        summary = segment_study(new_study, "watershed", scheduler=there.scheduler_address)
     assert (summary.fields, summary.failed) == (32, [])
     masks = [contents(one.segmentation_folder("watershed") / "masks") for one in (new_study, finished_study)]
     assert masks[0] == masks[1]

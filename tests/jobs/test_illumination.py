@@ -107,11 +107,11 @@ def test_a_function_that_was_changed_is_not_used(new_study: Study) -> None:
 
 
 def test_masks_of_raw_pixels_are_not_mixed_with_masks_of_corrected_ones(new_study: Study) -> None:
-    segment_study(new_study, wells="A*", workers=1)
+    segment_study(new_study, "watershed", wells="A*", workers=1)
     correct(new_study)
     with pytest.raises(StudyError, match="another illumination correction"):
-        segment_study(new_study, workers=1)
-    segment_study(new_study, overwrite=True, workers=1)
+        segment_study(new_study, "watershed", workers=1)
+    segment_study(new_study, "watershed", overwrite=True, workers=1)
     note = json.loads((new_study.segmentation_folder("watershed") / "segmentation.json").read_text())
     assert len(note["illumination"]) == 32
 

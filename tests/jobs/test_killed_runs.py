@@ -70,7 +70,7 @@ def test_a_killed_segmentation_leaves_no_process_and_goes_on_to_the_same_bytes(
 ) -> None:
     plate, image, whole = stuck_image
     study = create_study(tmp_path / "s", plate)
-    workers = kill(start("segment", study.path, "--workers", 2), when='"done": 3,')
+    workers = kill(start("segment", study.path, "--method", "watershed", "--workers", 2), when='"done": 3,')
     assert len(workers) >= 2
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert alive == []
@@ -78,7 +78,7 @@ def test_a_killed_segmentation_leaves_no_process_and_goes_on_to_the_same_bytes(
     image.write_bytes(whole)
     done = len(Ledger(study.segmentation_folder("watershed") / "fields.parquet").done())
     assert 3 <= done < 32
-    summary = segment_study(study, workers=1)
+    summary = segment_study(study, "watershed", workers=1)
     assert summary.skipped == done
     measure_study(study, workers=1)
     assert tables_and_masks(study) == tables_and_masks(finished_study)
@@ -93,7 +93,7 @@ def test_a_run_whose_worker_is_killed_goes_on_to_the_same_bytes(new_study: Study
             killed.append(workers[0])
             workers[0].kill()
 
-    summary = segment_study(new_study, workers=2, report=kill_a_worker)
+    summary = segment_study(new_study, "watershed", workers=2, report=kill_a_worker)
     assert killed
     assert (summary.failed, summary.skipped) == ([], 0)
     measure_study(new_study, workers=2)

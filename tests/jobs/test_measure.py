@@ -108,7 +108,7 @@ def test_a_lost_table_is_measured_anew(study: Study) -> None:
 
 def test_fields_segmented_later_are_added(new_study: Study, finished_study: Study) -> None:
     for wells, n in (("B*", 8), ("A01", 2), ("", 22)):
-        segment_study(new_study, wells=wells, workers=1)
+        segment_study(new_study, "watershed", wells=wells, workers=1)
         assert len(measure(new_study)) == n
     pd.testing.assert_frame_equal(new_study.read_cells("watershed"), finished_study.read_cells("watershed"))
 
@@ -150,7 +150,7 @@ def own_study(tiny_plate: SimulatedPlate, tmp_path: Path) -> Study:
     folder = shutil.copytree(tiny_plate.folder, tmp_path / "plate")
     plate = SimulatedPlate(folder, tiny_plate.settings, tiny_plate.plate_map, tiny_plate.truth)
     study = create_study(tmp_path / "s", plate)
-    segment_study(study, wells="A*", workers=1)
+    segment_study(study, "watershed", wells="A*", workers=1)
     return study
 
 
@@ -162,7 +162,7 @@ def test_when_every_image_is_gone_every_field_fails(own_study: Study) -> None:
 
 
 def test_a_study_without_any_cell_has_an_empty_table_with_its_columns(own_study: Study, finished_study: Study) -> None:
-    segment_study(own_study, settings={"least_contrast": 1e6}, wells="A*", overwrite=True, workers=1)
+    segment_study(own_study, "watershed", settings={"least_contrast": 1e6}, wells="A*", overwrite=True, workers=1)
     summary = measure_study(own_study, workers=1)
     assert (summary.cells, summary.failed) == (0, [])
     cells = own_study.read_cells("watershed")

@@ -207,7 +207,7 @@ def renamed(tiny_plate: SimulatedPlate, tmp_path_factory: pytest.TempPathFactory
     plate_map = read_plate_map(tiny_plate.plate_map_path)
     plate_map["well"] = [chr(ord(well[0]) + 4) + well[1:] for well in plate_map["well"]]
     study = Study.create(folder / "renamed", acquisition, plate_map)
-    segment_study(study, workers=1)
+    segment_study(study, "watershed", workers=1)
     measure_study(study, workers=1)
     return study
 
@@ -228,7 +228,7 @@ def test_wells_that_were_trained_on_are_known_by_their_pixels_whatever_their_nam
 def test_elsewhere_only_wells_that_nobody_trained_on_are_evaluated(finished_study: Study, tmp_path: Path) -> None:
     settings = PlateSettings(**{**SETTINGS.model_dump(), "seed": 2, "name": "P-2", "fields_per_well": 1})
     other = create_study(tmp_path / "other", write_plate(tmp_path / "plate", settings))
-    segment_study(other, workers=1)
+    segment_study(other, "watershed", workers=1)
     measure_study(other, workers=1)
     model = str(finished_study.model_folder("forest"))
     table = predict_study(other, model, vote_settings=ANY_NUMBER, workers=1)
@@ -251,7 +251,7 @@ def test_a_study_with_other_channel_names_is_refused_before_anything_is_written(
     images = shutil.copytree(tiny_plate.images_folder, tmp_path / "P")
     (images / "Index.idx.xml").unlink()
     other = Study.create(tmp_path / "other", read_plate(images))
-    segment_study(other, settings={"nuclei_channel": "ch1"}, wells="A*", workers=1)
+    segment_study(other, "watershed", settings={"nuclei_channel": "ch1"}, wells="A*", workers=1)
     measure_study(other, workers=1)
     before = contents(other.path)
     with pytest.raises(

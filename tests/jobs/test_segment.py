@@ -38,7 +38,7 @@ FIRST = FieldKey("P-1", "A01", 1)
 def segment(study: Study, **options: Any) -> list[str]:
     """Segment, and return the wells whose fields were done now."""
     told: list[Progress] = []
-    segment_study(study, workers=1, report=told.append, **options)
+    segment_study(study, "watershed", workers=1, report=told.append, **options)
     return [progress.where for progress in told]
 
 
@@ -61,7 +61,7 @@ def test_masks_are_those_of_the_image_with_the_noted_settings(finished_study: St
 
 def test_a_segmented_study_is_not_segmented_again(study: Study) -> None:
     before = contents(study.segmentation_folder("watershed") / "masks")
-    summary = segment_study(study, workers=1)
+    summary = segment_study(study, "watershed", workers=1)
     assert summary.skipped == summary.fields == 32
     assert summary.cells == len(study.read_cells("watershed"))
     assert contents(study.segmentation_folder("watershed") / "masks") == before
@@ -85,7 +85,7 @@ def test_masks_that_were_damaged_are_made_again(study: Study) -> None:
 
 def test_only_the_wells_asked_for_are_segmented_and_the_rest_later(new_study: Study) -> None:
     assert len(segment(new_study, wells="A01,B*")) == 10
-    summary = segment_study(new_study, wells="A01", workers=1)
+    summary = segment_study(new_study, "watershed", wells="A01", workers=1)
     assert (summary.fields, summary.skipped) == (2, 2)
     assert len(segment(new_study)) == 22
     assert len(ledger_of(new_study).done()) == 32
@@ -99,7 +99,7 @@ def test_a_cancelled_run_goes_on_where_it_was(new_study: Study, finished_study: 
             token.cancel()
 
     with pytest.raises(CancelledError):
-        segment_study(new_study, workers=1, report=stop_after_five, cancel=token)
+        segment_study(new_study, "watershed", workers=1, report=stop_after_five, cancel=token)
     assert len(ledger_of(new_study).done()) == 5
     assert len(segment(new_study)) == 27
     masks = [contents(one.segmentation_folder("watershed") / "masks") for one in (new_study, finished_study)]
@@ -112,7 +112,7 @@ def test_a_cancelled_run_goes_on_where_it_was(new_study: Study, finished_study: 
 def test_other_settings_are_refused_with_the_difference_and_nothing_changes(study: Study) -> None:
     before = contents(study.path)
     with pytest.raises(StudyError) as caught:
-        segment_study(study, settings={"threshold_factor": 2.0}, workers=1)
+        segment_study(study, "watershed", settings={"threshold_factor": 2.0}, workers=1)
     assert "threshold_factor None → 2.0" in str(caught.value)
     assert "--name for a second one, or --overwrite" in str(caught.value)
     assert contents(study.path) == before
@@ -135,7 +135,7 @@ def test_overwriting_begins_anew_and_keeps_nothing_of_the_old(study: Study) -> N
 def test_overwriting_with_wrong_settings_keeps_the_old(study: Study) -> None:
     before = contents(study.path)
     with pytest.raises(ChannelError):
-        segment_study(study, settings={"nuclei_channel": "Nope"}, overwrite=True, workers=1)
+        segment_study(study, "watershed", settings={"nuclei_channel": "Nope"}, overwrite=True, workers=1)
     assert contents(study.path) == before
 
 
@@ -156,7 +156,7 @@ def test_nothing_is_written_for_what_cannot_be_done(
 ) -> None:
     before = contents(tmp_path)
     with pytest.raises(error):
-        segment_study(new_study, workers=1, **options)
+        segment_study(new_study, "watershed", workers=1, **options)
     assert contents(tmp_path) == before
 
 
@@ -178,7 +178,7 @@ def test_a_truncated_image_fails_its_field_alone_and_is_done_when_mended(
     image = own_plate.images_folder / f"{well}p01-ch2sk1fk1fl1.tiff"
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) // 2])
-    summary = segment_study(study, workers=1)
+    summary = segment_study(study, "watershed", workers=1)
     (failed,) = summary.failed
     assert summary.fields == 32
     assert f"field {failed.field} channel Actin" in failed.error
@@ -201,14 +201,14 @@ def test_an_image_that_takes_more_memory_than_there_is_fails_its_field_alone(
         return read(page, *args, **options)
 
     monkeypatch.setattr(tifffile.TiffPage, "asarray", exhaust)
-    summary = segment_study(study, workers=1)
+    summary = segment_study(study, "watershed", workers=1)
     assert [record.key for record in summary.failed] == [FIRST]
 
 
 def test_a_study_whose_images_are_all_gone_fails_every_field(own_plate: SimulatedPlate, tmp_path: Path) -> None:
     study = create_study(tmp_path / "s", own_plate)
     shutil.rmtree(own_plate.images_folder)
-    summary = segment_study(study, workers=1)
+    summary = segment_study(study, "watershed", workers=1)
     assert len(summary.failed) == summary.fields == 32
     assert all("cannot be opened" in record.error for record in summary.failed)
 
@@ -218,7 +218,7 @@ def test_masks_that_a_person_corrected_are_not_overwritten_in_silence(study: Stu
     corrected = read_label_image(path)
     corrected[corrected == 1] = 0
     write_label_image(path, corrected)
-    segment_study(study, workers=1)
+    segment_study(study, "watershed", workers=1)
     assert np.array_equal(read_label_image(path), corrected)
 
 
@@ -227,11 +227,11 @@ def test_corrections_outlive_another_run_and_are_counted_when_they_are_thrown_aw
     corrected = read_label_image(path)
     corrected[corrected == corrected.max()] = 0
     save_corrected_masks(study, "watershed", FIRST, corrected)
-    assert segment_study(study, workers=1).skipped == 32
+    assert segment_study(study, "watershed", workers=1).skipped == 32
     assert np.array_equal(read_label_image(path), corrected)
     plan = dry_run_segment(study, "watershed", {}, name="", wells="A01", overwrite=True, workers=1)
     assert "the corrections of 1 field(s) of 'watershed' would be thrown away" in plan.computes
-    summary = segment_study(study, wells="A01", overwrite=True, workers=1)
+    summary = segment_study(study, "watershed", wells="A01", overwrite=True, workers=1)
     kept = study.path / "corrections" / "watershed-1"
     assert (
         f"the corrections of 1 field(s) of 'watershed' were thrown away with it; their masks are kept in {kept}"
@@ -248,7 +248,7 @@ def test_corrections_outlive_another_run_and_are_counted_when_they_are_thrown_aw
 
 def test_two_runs_on_one_study_do_not_mix(new_study: Study) -> None:
     with run_alone(new_study.path, "segment"), pytest.raises(BusyError, match="segment is running on it"):
-        segment_study(new_study, workers=1)
+        segment_study(new_study, "watershed", workers=1)
     assert new_study.segmentations == []
 
 
@@ -266,7 +266,7 @@ def test_a_full_disk_stops_the_run_with_one_error_and_it_goes_on_later(
     with monkeypatch.context() as full:
         full.setattr(tifffile, "imwrite", fill_up)
         with pytest.raises(StorageError, match=r"No space left on device.*run the same command again"):
-            segment_study(new_study, workers=1)
+            segment_study(new_study, "watershed", workers=1)
     assert ledger_of(new_study).failed() == []
     assert len(ledger_of(new_study).done()) == 4
     assert not list(new_study.path.rglob("*.part"))
@@ -278,5 +278,5 @@ def test_a_full_disk_stops_the_run_with_one_error_and_it_goes_on_later(
 def test_what_a_killed_run_left_half_written_is_cleared_away(study: Study) -> None:
     left = study.mask_path("watershed", FIRST).with_name(".A01_f1.tif.x1.part")
     left.write_bytes(b"half")
-    segment_study(study, workers=1)
+    segment_study(study, "watershed", workers=1)
     assert not left.exists()

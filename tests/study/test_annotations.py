@@ -96,7 +96,7 @@ def test_class_names_stay_with_their_cells_when_the_study_is_segmented_anew(stud
     here = cells[(cells["well"] == key.well) & (cells["field"] == key.field)].iloc[:3]
     places = here[["centroid_y", "centroid_x"]].to_numpy()
     add_annotations(study, key, places, ["one", "two", "three"])
-    segment_study(study, settings={"cells_channel": "none"}, wells="A01", overwrite=True, workers=1)
+    segment_study(study, "watershed", settings={"cells_channel": "none"}, wells="A01", overwrite=True, workers=1)
     after = read_label_image(study.mask_path("watershed", key))
     assert not np.array_equal(before, after)
     found = attach_annotations(study, "watershed").cells.set_index("class_name")["label_id"]

@@ -86,7 +86,7 @@ def test_crops_are_current_until_the_cells_change(study: Study) -> None:
 
 def test_crops_of_cells_that_were_measured_anew_are_thrown_away(study: Study) -> None:
     cut_study_crops(study, "watershed", 16, workers=1)
-    segment_study(study, settings={"threshold_factor": 1.1}, wells="A*", overwrite=True, workers=1)
+    segment_study(study, "watershed", settings={"threshold_factor": 1.1}, wells="A*", overwrite=True, workers=1)
     measure_study(study, workers=1)
     assert not crops_path(study, "watershed", 16).exists()
     cut_study_crops(study, "watershed", 16, workers=1)

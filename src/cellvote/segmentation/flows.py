@@ -39,16 +39,9 @@ def compute_flows(label_image: LabelImage) -> Flows:
         raise SegmentationError(
             f"a label image (YX, integers) was expected, not {label_image.ndim} axes of {label_image.dtype}."
         )
-    import torch
-    from cellpose import dynamics
+    from cellvote.segmentation.heat import flow_directions
 
-    cells = label_image > 0
-    flows = np.zeros((3, *label_image.shape), np.float32)
-    flows[2] = np.where(cells, CELL_LOG_ODDS, -CELL_LOG_ODDS)
-    if cells.any():
-        _, numbered = np.unique(np.where(cells, label_image, 0), return_inverse=True)  # Cellpose wants no gaps
-        if cells.all():
-            numbered = numbered + 1
-        directions, _ = dynamics.masks_to_flows_gpu(numbered.reshape(label_image.shape), device=torch.device("cpu"))
-        flows[:2] = FLOW_SCALE * directions
+    flows = np.empty((3, *label_image.shape), np.float32)
+    flows[:2] = FLOW_SCALE * flow_directions(label_image)
+    flows[2] = np.where(label_image > 0, CELL_LOG_ODDS, -CELL_LOG_ODDS)
     return flows

@@ -1,7 +1,5 @@
 """The Segment dock: settings tried live on the field that is shown, then run on wells, a plate or all of them."""
 
-import importlib
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from cellvote.errors import SettingsError
 from cellvote.gui.background import Background
+from cellvote.gui.corrections import CorrectionsBox
 from cellvote.gui.diameter_circle import DiameterCircle
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
@@ -108,9 +107,8 @@ class SegmentDock(StepDock):
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
         self.corrections_place = QVBoxLayout()
-        corrections = _corrections_box(self.session)
-        if corrections is not None:
-            self.corrections_place.addWidget(corrections)
+        self.corrections = CorrectionsBox(self.session)
+        self.corrections_place.addWidget(self.corrections)
         parts.addLayout(self.corrections_place)
         parts.addWidget(heading("Run"))
         parts.addWidget(self.run_choice)
@@ -313,13 +311,5 @@ def _load_methods() -> Methods:
     """Import the segmentation methods; scikit-image takes most of a second, so not in the window's thread."""
     from cellvote import segmentation
 
-    notes: dict[str, str] = getattr(segmentation, "LICENCE_NOTES", {})
+    notes: dict[str, str] = segmentation.LICENCE_NOTES
     return {name: (settings, notes.get(name, "")) for name, (settings, _) in segmentation.METHODS.items()}
-
-
-def _corrections_box(session: Any) -> QWidget | None:
-    """Give the box that saves corrections painted into masks, where this CellVote has it."""
-    with suppress(ModuleNotFoundError):
-        made: QWidget = importlib.import_module("cellvote.gui.corrections").CorrectionsBox(session)
-        return made
-    return None
