@@ -156,7 +156,7 @@ def test_nothing_is_written_for_what_cannot_be_done(
 ) -> None:
     before = contents(tmp_path)
     with pytest.raises(error):
-        segment_study(new_study, "watershed", workers=1, **options)
+        segment_study(new_study, workers=1, **({"method": "watershed"} | options))
     assert contents(tmp_path) == before
 
 

@@ -79,7 +79,7 @@ def source_checksum(study: Study, segmentation: str, key: FieldKey, settings: Me
     rest = hashlib.blake2b(settings.model_dump_json().encode(), digest_size=16)
     rest.update(file_checksum(nuclei).encode() if nuclei.exists() else b"-")
     rest.update(correction_mark(study).encode())
-    return made_of_masks(file_checksum(masks), rest.hexdigest())
+    return made_of_masks(file_checksum(masks) if masks.exists() else "", rest.hexdigest())
 
 
 def rows_path(study: Study, segmentation: str, key: FieldKey, checksum: str) -> Path:
