@@ -193,9 +193,9 @@ def test_where_no_model_says_so_all_but_the_first_settings_are_folded_away(qtbot
 
 def test_empty_inputs_say_what_automatic_comes_to(form: SettingsForm) -> None:
     form.show_automatic({"size_px": 24.31, "channel": "DNA", "whole": None})
-    assert form.box("size_px").lineEdit().placeholderText() == "automatic: 24.31"
-    assert form.box("channel").lineEdit().placeholderText() == "automatic: DNA"
+    assert form.box("size_px").lineEdit().placeholderText() == "24.31 (auto)"
+    assert form.box("channel").lineEdit().placeholderText() == "DNA (auto)"
     assert form.box("whole").lineEdit().placeholderText() == "automatic"
     form.show_automatic({"size_px": 24.31}, sure=False)
-    assert form.box("size_px").lineEdit().placeholderText() == "automatic ≈ 24.31"
+    assert form.box("size_px").lineEdit().placeholderText() == "≈ 24.31 (auto)"
     assert form.value() == Everything()

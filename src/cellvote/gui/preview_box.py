@@ -379,10 +379,10 @@ def _words(answer: PreviewAnswer, *, sure: bool) -> str:
 def agreement_words(agreement: Agreement, other: str, *, preview: bool) -> str:
     """Say how well two segmentations of a field agree, as rich text with the colours of their outlines."""
     here, there = (f"<span style='color:{colour}'>■</span>" for colour in (HERE_COLOUR, THERE_COLOUR))
-    name = "the preview" if preview else "shown"
+    name = "in the preview" if preview else "in the masks shown"
     f1 = "" if agreement.f1 != agreement.f1 else f" · F1 {agreement.f1:.3f}"
     return (
-        f"{here} {agreement.n_first:,} {name} · {there} {agreement.n_second:,} {escape(other)}<br>"
+        f"{here} {agreement.n_first:,} {name} · {there} {agreement.n_second:,} in {escape(other)}<br>"
         f"{len(agreement.matched):,} the same (IoU ≥ 0.5){f1}<br>"
         f"{here} {len(agreement.only_first):,} only in the first · "
         f"{there} {len(agreement.only_second):,} only in the second"

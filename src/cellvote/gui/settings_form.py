@@ -119,7 +119,7 @@ class SettingsForm(QWidget):
                 line.setPlaceholderText(AUTOMATIC)
             else:
                 shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-                line.setPlaceholderText(f"{AUTOMATIC}: {shown}" if sure else f"{AUTOMATIC} ≈ {shown}")
+                line.setPlaceholderText(f"{shown} (auto)" if sure else f"≈ {shown} (auto)")  # short: a dock is narrow
 
     def _add_row(self, layout: QFormLayout, name: str, field: FieldInfo, choices: Sequence[str] | None) -> None:
         box = make_box(name, field, choices)

@@ -144,7 +144,7 @@ class SideBySide:
         viewer = self._viewer()
         if viewer is None or not self._on:
             return
-        right = [layer for layer in viewer.layers if _is_right(layer)]
+        right = sorted((layer for layer in viewer.layers if _is_right(layer)), key=_is_compared)  # cells on top
         n_left = len(viewer.layers) - len(right)
         if right and list(viewer.layers)[n_left:] != right:
             viewer.layers.move_multiple([viewer.layers.index(layer) for layer in right], len(viewer.layers))
@@ -156,6 +156,10 @@ class SideBySide:
 
 def _copy_role(layer: Layer) -> str:
     return f"{COPY}{mark_of(layer).get('role', '')}"
+
+
+def _is_compared(layer: Layer) -> bool:
+    return mark_of(layer).get("role") == COMPARED
 
 
 def _is_right(layer: Layer) -> bool:

@@ -78,7 +78,7 @@ def test_the_preview_shows_what_a_run_would_find_and_keeps_nothing(
     assert made.preview.status.text().endswith("s · preview, not kept")
     chosen = resolve_settings(new_study, "watershed", {})["settings"]
     box = made.form.box("nucleus_diameter_px")
-    assert box.lineEdit().placeholderText() == f"automatic: {chosen['nucleus_diameter_px']:.4g}"
+    assert box.lineEdit().placeholderText() == f"{chosen['nucleus_diameter_px']:.4g} (auto)"
     assert box.value() is None, "it is still automatic"
     assert made.circle.diameter_px == pytest.approx(chosen["nucleus_diameter_px"])
     before = made.preview.status.text()
@@ -143,11 +143,11 @@ def test_a_first_answer_says_that_the_plate_is_still_measured(dock: SegmentDock,
     dock.preview.live._wanted = object()  # busy
     answer(label_image(), sure=False, nucleus_diameter_px=11.5)
     assert "the plate is being measured" in dock.preview.status.text()
-    assert dock.form.box("nucleus_diameter_px").lineEdit().placeholderText() == "automatic ≈ 11.5"
+    assert dock.form.box("nucleus_diameter_px").lineEdit().placeholderText() == "≈ 11.5 (auto)"
     dock.preview.live._wanted = None
     dock.preview._on_measured("watershed", {"nucleus_diameter_px": 12.25})
     assert dock.preview.status.text() == "4 cells · 0.4 s · preview, not kept"
-    assert dock.form.box("nucleus_diameter_px").lineEdit().placeholderText() == "automatic: 12.25"
+    assert dock.form.box("nucleus_diameter_px").lineEdit().placeholderText() == "12.25 (auto)"
 
 
 def test_what_goes_wrong_is_said_in_the_dock(viewer, dock: SegmentDock, answer) -> None:
@@ -262,8 +262,8 @@ def test_cells_are_compared_with_another_segmentation(
     choose(dock.preview.compare_box, "other")
     answer(label_image())
     words = dock.preview.agreement.text()
-    assert "4 the preview" in words
-    assert "4 other" in words
+    assert "4 in the preview" in words
+    assert "4 in other" in words
     assert "3 the same (IoU ≥ 0.5) · F1 0.750" in words
     assert "1 only in the first" in words
     assert "1 only in the second" in words
@@ -281,7 +281,7 @@ def test_the_study_s_own_cells_can_be_compared_too(
     dock.preview.offer_segmentations()
     choose(dock.preview.compare_box, "other")
     settle(shown)
-    assert "4 shown" in dock.preview.agreement.text()
+    assert "4 in the masks shown" in dock.preview.agreement.text()
     assert "Preview (not kept)" not in viewer.layers
     assert "other (compared)" in visible(viewer)
 
@@ -303,6 +303,7 @@ def test_two_pictures_side_by_side_follow_one_camera(
         return {name for name, place in at.items() if place == (0, 0)}, {n for n, p in at.items() if p == (0, 1)}
 
     assert boxes() == ({"DNA", "GFP", "Preview (not kept)"}, {"DNA (right)", "GFP (right)", "other (compared)"})
+    assert viewer.layers[-1].name == "other (compared)", "cells lie above the image"
     viewer.add_points([[1, 1]], name="mine")
     settle(shown)
     assert "mine" in boxes()[0]
