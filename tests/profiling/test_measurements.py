@@ -52,6 +52,7 @@ def test_places_are_those_of_the_image() -> None:
         "bbox_y_max": 3,
         "bbox_x_max": 2,
         "touches_border": True,
+        "degenerate": False,
     }
     assert (second["bbox_y_min"], second["bbox_y_max"], second["touches_border"]) == (1, 4, True)
 
@@ -64,6 +65,15 @@ def test_a_cell_at_the_border_touches_it(text: str) -> None:
 def test_a_cell_inside_touches_no_border() -> None:
     inside = image_of("000 010 000")
     assert measure_cells(np.zeros((1, 3, 3)), inside, ["DNA"])["touches_border"].tolist() == [False]
+
+
+@pytest.mark.parametrize("text", ["000 010 000", "000 111 000", "100 010 001", "010 010 000"])
+def test_pixels_and_lines_are_degenerate(text: str) -> None:
+    assert measure_cells(np.zeros((1, 3, 3)), image_of(text), ["DNA"])["degenerate"].tolist() == [True]
+
+
+def test_a_cell_with_an_area_is_not_degenerate() -> None:
+    assert measure_cells(np.zeros((1, 3, 3)), image_of("000 011 011"), ["DNA"])["degenerate"].tolist() == [False]
 
 
 def test_nucleus_and_cytoplasm_by_hand() -> None:

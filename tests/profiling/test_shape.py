@@ -5,10 +5,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from skimage.draw import disk, line
 from skimage.measure import label as label_regions
 from skimage.measure import regionprops_table
 
-from cellvote.profiling.shape import Objects, shape_measurements
+from cellvote.profiling.objects import Objects
+from cellvote.profiling.shape import shape_measurements
 from cellvote.study.masks import LabelImage
 
 EXACT = ("area", "area_convex", "solidity", "extent", "bbox-0", "bbox-1", "bbox-2", "bbox-3")
@@ -22,16 +24,25 @@ def image_of(text: str) -> LabelImage:
 
 @st.composite
 def label_images(draw: st.DrawFn) -> LabelImage:
-    """Draw random blobs, single pixels, rings and lines, with label ids in any order and with gaps."""
+    """Draw random blobs, single pixels, rings and lines, with label ids in any order and with gaps.
+
+    Some label ids have several pieces; many objects have holes or lie on the border.
+    """
     height, width = draw(st.integers(1, 24)), draw(st.integers(1, 24))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     field = ndimage.gaussian_filter(random.normal(size=(height, width)), draw(st.sampled_from([0, 0.7, 1.5, 3])))
     regions = label_regions(field > np.quantile(field, draw(st.floats(0, 0.95))), connectivity=draw(st.integers(1, 2)))
     ids = np.concatenate([[0], random.permutation(3 * regions.max() + 7)[: regions.max()] + 1])
-    return ids[regions].astype(np.int32)
+    if draw(st.booleans()):
+        ids[1:] = random.choice(ids[1:], len(ids) - 1) if len(ids) > 1 else ids[1:]
+    image = ids[regions]
+    for _ in range(draw(st.integers(0, 3))):  # straight lines at any angle
+        ends = random.integers(0, (height, width), (2, 2))
+        image[line(*ends[0], *ends[1])] = random.integers(1, 40)
+    return image.astype(np.int32)
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(label_images())
 @example(image_of("1"))
 @example(image_of("0000 0100 0000"))
@@ -42,6 +53,9 @@ def label_images(draw: st.DrawFn) -> LabelImage:
 @example(image_of("11111 10001 10201 10001 11111"))
 @example(image_of("9900 9900 0044 0044"))
 @example(image_of("1010 0101 1010"))
+@example(image_of("100000 000000 000001"))
+@example(image_of("1000001"))
+@example(image_of("01010 00000 10001"))
 @example(np.full((3, 3), 70000, np.int32))
 def test_every_shape_is_that_of_scikit_image(label_image: LabelImage) -> None:
     objects = Objects.of(label_image)
@@ -50,10 +64,8 @@ def test_every_shape_is_that_of_scikit_image(label_image: LabelImage) -> None:
         properties=("label", "area", "area_convex", "solidity", "extent", "bbox", "perimeter", "eccentricity",
                     "axis_major_length", "axis_minor_length", "orientation", "centroid", "inertia_tensor"),
     )  # fmt: skip
-    said = shape_measurements(objects) if len(objects) else {}
+    said = shape_measurements(objects)
     assert objects.label_ids.tolist() == expected["label"].tolist()
-    if not len(objects):
-        return
     for i in range(4):
         said[f"bbox-{i}"] = objects.bounding_box[:, i]
     for i in range(2):
@@ -73,14 +85,6 @@ def assert_same_orientation(said: np.ndarray, expected: dict[str, np.ndarray]) -
     np.testing.assert_allclose(np.minimum(turned, np.abs(turned - np.pi)), 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
-def test_the_integer_type_of_a_label_image_makes_no_difference(dtype: type) -> None:
-    label_image = image_of("1100 1102 0022 0222")
-    said, same = (shape_measurements(Objects.of(image)) for image in (label_image, label_image.astype(dtype)))
-    for name, values in said.items():
-        np.testing.assert_array_equal(same[name], values, err_msg=name)
-
-
 def test_a_square_by_hand() -> None:
     said = shape_measurements(Objects.of(image_of("00000 01110 01110 01110 00000")))
     assert said["area"] == 9
@@ -98,10 +102,11 @@ def test_a_line_by_hand() -> None:
     assert abs(said["orientation"]) == pytest.approx(np.pi / 2)
 
 
-def test_pixels_are_sorted_by_object() -> None:
-    objects = Objects.of(image_of("502 205"))
-    assert objects.label_ids.tolist() == [2, 5]
-    assert objects.flat.tolist() == [2, 3, 0, 5]
-    assert objects.sum(np.array([1, 2, 4, 8])).tolist() == [3, 12]
-    assert objects.smallest(np.array([1, 2, 4, 8])).tolist() == [1, 4]
-    assert objects.largest(np.array([1, 2, 4, 8])).tolist() == [2, 8]
+def test_the_hull_of_a_large_disk_is_that_of_scikit_image() -> None:
+    label_image = np.zeros((300, 310), np.int32)
+    label_image[disk((150.3, 140.7), 131.9)] = 4
+    said = shape_measurements(Objects.of(label_image))
+    expected = regionprops_table(label_image, properties=("area_convex", "solidity", "perimeter"))
+    assert said["area_convex"] == expected["area_convex"]
+    assert said["solidity"] == expected["solidity"]
+    np.testing.assert_allclose(said["perimeter"], expected["perimeter"], rtol=1e-12)
