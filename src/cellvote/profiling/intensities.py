@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellvote.plates.pixels import Pixels
-from cellvote.profiling.objects import Floats, Ints, Objects
+from cellvote.profiling.objects import Columns, Floats, Ints, Objects
 from cellvote.study.masks import LabelImage
 
 RING_WIDTH: Final = 0.2
@@ -117,7 +117,7 @@ class GreySums:
 
 def intensity_measurements(
     cells: Objects, image_cyx: Pixels, channel_names: Sequence[str], nuclei: LabelImage | None
-) -> dict[str, npt.NDArray[np.generic]]:
+) -> Columns:
     """Measure the intensity of every cell in every channel, and of its nucleus, ring and cytoplasm.
 
     Returns
@@ -128,7 +128,7 @@ def intensity_measurements(
     regions = Regions.of(cells, nuclei)
     areas = regions.areas()
     sums = [GreySums.of(plane, regions) for plane in image_cyx]
-    table: dict[str, npt.NDArray[np.generic]] = {}
+    table: Columns = {}
     every = (_CYTOPLASM, _NUCLEUS, _RING)
     for channel, values in zip(channel_names, sums, strict=True):
         table[f"intensity_mean_{channel}"] = values.mean(areas, every)
@@ -144,7 +144,7 @@ def intensity_measurements(
     return table
 
 
-def _compartments(values: GreySums, areas: Floats, channel: str) -> dict[str, npt.NDArray[np.generic]]:
+def _compartments(values: GreySums, areas: Floats, channel: str) -> Columns:
     nucleus = values.mean(areas, [_NUCLEUS])
     cytoplasm = values.mean(areas, [_CYTOPLASM, _RING])
     ring = values.mean(areas, [_RING])

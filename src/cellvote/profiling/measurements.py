@@ -1,17 +1,23 @@
-"""The core measurements: shape, and intensity in each channel, of every cell."""
+"""Measurements of every cell: shape and intensity, and what further sets are asked for."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
+from cellvote.profiling.correlation import correlation_measurements
+from cellvote.profiling.granularity import granularity_measurements
 from cellvote.profiling.intensities import intensity_measurements
-from cellvote.profiling.objects import Objects
+from cellvote.profiling.neighbours import neighbour_measurements
+from cellvote.profiling.objects import Columns, Objects
+from cellvote.profiling.radial_distribution import radial_measurements
+from cellvote.profiling.settings import MeasureSettings
 from cellvote.profiling.shape import shape_measurements
+from cellvote.profiling.texture import texture_measurements
+from cellvote.settings import validated
 from cellvote.study.masks import LabelImage
 
 PLACE: Final = (
@@ -28,11 +34,23 @@ PLACE: Final = (
 """Columns that say where a cell is, not what it looks like: never fed to a classifier."""
 
 
+_SETS: Final = {
+    "texture": texture_measurements,
+    "granularity": granularity_measurements,
+    "radial_distribution": radial_measurements,
+    "neighbours": neighbour_measurements,
+    "correlation": correlation_measurements,
+}
+
+
 def measure_cells(
     image_cyx: Pixels,
     label_image: LabelImage,
     channel_names: Sequence[str],
     nuclei: LabelImage | None = None,
+    *,
+    sets: str | Sequence[str] = ("core",),
+    **settings: Any,
 ) -> pd.DataFrame:
     """Measure every cell of one field.
 
@@ -46,6 +64,10 @@ def measure_cells(
         One for each channel.
     nuclei
         YX, the nucleus of each cell with the label id of its cell.
+    sets
+        Beside ``core``: ``texture``, ``granularity``, ``radial_distribution``, ``neighbours``, ``correlation``.
+    **settings
+        The other settings of `MeasureSettings`.
 
     Returns
     -------
@@ -55,23 +77,33 @@ def measure_cells(
         ``nucleus_area``, ``nucleus_share``, and for each channel the mean intensity of nucleus and cytoplasm, their
         ratio, and of nucleus and the ring around it the ratio and the contrast: their difference in standard
         deviations of their pixels, which neither gain nor offset of the camera changes. Not a number where a
-        cell lacks one of the two. Boxes are half open.
+        cell lacks one of the two. Boxes are half open. ``touches_border``: a part of the cell may be missing;
+        ``degenerate``: it is a pixel or a line, with no perimeter or no width. What further sets add is said by their
+        functions. The same bits on any number of workers.
 
     Raises
     ------
     SegmentationError
         Where the shapes do not fit, or the channels are not as many as the names.
+    SettingsError
+        Where there is no such set or setting, or a value is not allowed.
     """
+    chosen = validated(MeasureSettings, {"sets": sets, **settings})
     _check_shapes(image_cyx, label_image, channel_names, nuclei)
-    cells = Objects.of(label_image)
+    cells, channels = Objects.of(label_image), tuple(channel_names)
     table = _place(cells)
     shape = shape_measurements(cells)
     table["degenerate"] = (shape["perimeter"] == 0) | (shape["axis_minor_length"] == 0)
-    table |= shape | intensity_measurements(cells, image_cyx, channel_names, nuclei)
-    return pd.DataFrame(table)
+    table |= shape | intensity_measurements(cells, image_cyx, channels, nuclei)
+    for name in chosen.sets:
+        if name != "core":
+            table |= _SETS[name](cells, image_cyx, channels, chosen)
+    result = pd.DataFrame(table)
+    left_out = result["touches_border"] & chosen.exclude_border | result["degenerate"] & chosen.exclude_degenerate
+    return result[~left_out].reset_index(drop=True) if left_out.any() else result
 
 
-def _place(cells: Objects) -> dict[str, npt.NDArray[np.generic]]:
+def _place(cells: Objects) -> Columns:
     box, centroid = cells.bounding_box.astype(np.int32), cells.centroid
     return {
         "label_id": cells.label_ids.astype(np.int32),

@@ -7,10 +7,13 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from cellvote.plates.pixels import Pixels
 from cellvote.study.masks import LabelImage
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[np.generic]]
+"""The measurements of all objects, by name: (N,) each."""
 
 _TABLE_SHARE: Final = 4
 """Label ids up to so many times the number of pixels are sorted by counting."""
@@ -87,6 +90,38 @@ class Objects:
         """(N,) whether an object reaches the edge of the image, so that a part of it may be missing."""
         box = self.bounding_box
         return np.asarray((box[:, :2] == 0).any(axis=1) | (box[:, 2:] == self.shape).any(axis=1))
+
+    # Pixels one behind the other, in the order of the runs
+
+    @cached_property
+    def of_pixel(self) -> Ints:
+        """(P,) which object each pixel belongs to, 0 … N−1, ascending."""
+        return np.repeat(np.arange(len(self)), self.area)
+
+    @cached_property
+    def pixel_starts(self) -> Ints:
+        """(N + 1,) where the pixels of each object start and end."""
+        return np.concatenate([[0], np.cumsum(self.area)]).astype(np.int64)
+
+    def values(self, plane: Pixels) -> Floats:
+        """(P,) the values of a YX plane at all pixels of objects."""
+        from cellvote.profiling.compiled.pixels import pixel_values
+
+        exact = plane.dtype in (np.uint8, np.uint16)
+        plane = np.ascontiguousarray(plane) if exact else np.ascontiguousarray(plane, np.float64)
+        return pixel_values(plane, self.runs, len(self.of_pixel))
+
+    def sum(self, values: Floats) -> Floats:
+        """(N,) add up a value of each pixel."""
+        return np.asarray(np.bincount(self.of_pixel, weights=values, minlength=len(self)), float)
+
+    def smallest(self, values: Floats) -> Floats:
+        """(N,) the smallest value of each object."""
+        return np.asarray(np.minimum.reduceat(values, self.pixel_starts[:-1])) if len(self) else np.empty(0)
+
+    def largest(self, values: Floats) -> Floats:
+        """(N,) the largest value of each object."""
+        return np.asarray(np.maximum.reduceat(values, self.pixel_starts[:-1])) if len(self) else np.empty(0)
 
 
 def _renumbered(label_image: npt.NDArray[np.integer]) -> tuple[Ints, LabelImage]:

@@ -3,14 +3,13 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from cellvote.profiling.objects import Floats, Objects
+from cellvote.profiling.objects import Columns, Floats, Objects
 
 _BORDER_LENGTHS: Final = np.array([1, np.sqrt(2), (1 + np.sqrt(2)) / 2])
 
 
-def shape_measurements(objects: Objects) -> dict[str, npt.NDArray[np.generic]]:
+def shape_measurements(objects: Objects) -> Columns:
     """Measure the shape of every object; names and values are those of scikit-image's ``regionprops``.
 
     Returns
