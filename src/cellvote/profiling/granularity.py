@@ -37,12 +37,11 @@ def _spectrum(cells: Objects, plane: Pixels, settings: MeasureSettings) -> Float
     from cellvote.profiling.compiled.reconstruction import eroded, reconstructed
 
     said = np.full((settings.granularity_steps, len(cells)), np.nan)
-    values = plane.astype(float)
-    small = _shrunk(values, settings.granularity_subsampling)
-    tiny = _shrunk(small, settings.granularity_subsampling)
-    if min(small.shape) < 2 or min(tiny.shape) < 1:
+    share = settings.granularity_subsampling
+    small = _shrunk(plane.astype(float), share)
+    if min(small.shape) < 2 or min(small.shape) * share < 1:
         return said
-    mask = np.ascontiguousarray(_without_background(small, tiny, settings.granularity_background_px))
+    mask = np.ascontiguousarray(_without_background(small, share, settings.granularity_background_px))
     step_y, step_x = ((n - 1) / max(size - 1, 1) for n, size in zip(small.shape, cells.shape, strict=True))
     start = cells.sum(cells.values(plane)) / cells.area
     before, worn = start, mask
@@ -54,29 +53,24 @@ def _spectrum(cells: Objects, plane: Pixels, settings: MeasureSettings) -> Float
     return said
 
 
-def _without_background(small: Floats, tiny: Floats, radius_px: int) -> Floats:
+def _without_background(small: Floats, share: float, radius_px: int) -> Floats:
+    """Take an opening off that is made on an image shrunk once more."""
+    tiny = _shrunk(small, share)
     y, x = np.mgrid[-radius_px : radius_px + 1, -radius_px : radius_px + 1]
     disk = y * y + x * x <= radius_px * radius_px
-    opened = ndimage.grey_dilation(
-        ndimage.grey_erosion(tiny, footprint=disk, mode="constant", cval=np.inf),
-        footprint=disk,
-        mode="constant",
-        cval=-np.inf,
-    )
-    return np.maximum(small - _stretched(opened, (small.shape[0], small.shape[1])), 0)
+    worn = ndimage.grey_erosion(tiny, footprint=disk, mode="constant", cval=np.inf)
+    opened = ndimage.grey_dilation(worn, footprint=disk, mode="constant", cval=-np.inf)
+    axes = [
+        np.minimum(np.arange(size) * (size * share - 1) / (size - 1), n - 1)
+        for size, n in zip(small.shape, tiny.shape, strict=True)
+    ]
+    background = ndimage.map_coordinates(opened, np.meshgrid(*axes, indexing="ij"), order=1)
+    return np.maximum(small - background, 0)
 
 
 def _shrunk(values: Floats, share: float) -> Floats:
-    """Shrink by linear interpolation."""
+    """Shrink by linear interpolation; the first row and column stay."""
     if share == 1:
         return values
-    shape = [int(size * share) for size in values.shape]
-    grid = np.mgrid[: shape[0], : shape[1]] / share
-    return np.asarray(ndimage.map_coordinates(values, grid, order=1))
-
-
-def _stretched(values: Floats, shape: tuple[int, int]) -> Floats:
-    """Stretch over a larger shape by linear interpolation, corner to corner."""
-    scale = [(n - 1) / max(size - 1, 1) for n, size in zip(values.shape, shape, strict=True)]
-    y, x = (np.minimum(np.arange(size) * s, n - 1) for size, s, n in zip(shape, scale, values.shape, strict=True))
-    return np.asarray(ndimage.map_coordinates(values, np.meshgrid(y, x, indexing="ij"), order=1))
+    grid = np.meshgrid(*(np.arange(np.ceil(size * share)) / share for size in values.shape), indexing="ij")
+    return np.asarray(ndimage.map_coordinates(values, grid, order=1, mode="nearest"))

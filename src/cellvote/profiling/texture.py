@@ -55,8 +55,8 @@ def grey_levels(cells: Objects, plane: Pixels, settings: MeasureSettings) -> np.
     """Divide the grey values of all cells' pixels into levels; 0 is left out of the texture.
 
     With the range of the cell, levels are 1 … n from its darkest to its brightest pixel. With that of the image, they
-    are CellProfiler's 0 … n − 1: eight bits first (of 16-bit images the upper ones; floats are taken to be within 0
-    and 1), of which the black ones are left out.
+    are CellProfiler's 0 … n − 1: rounded to eight bits first, of which the black ones are left out (floats are taken
+    to be within 0 and 1).
     """
     n = settings.texture_levels
     values = cells.values(plane)
@@ -70,6 +70,5 @@ def grey_levels(cells: Objects, plane: Pixels, settings: MeasureSettings) -> np.
 
 
 def _eight_bits(values: Floats, dtype: np.dtype[np.generic]) -> Floats:
-    if np.issubdtype(dtype, np.integer):
-        return np.clip(np.floor(values / 2.0 ** (8 * dtype.itemsize - 8)), 0, 255)
-    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255)
+    most = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    return np.rint(np.clip(np.nan_to_num(values / most), 0, 1) * 255)
