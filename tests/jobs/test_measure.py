@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ import pytest
 from tests.tiny_plates import create_study
 
 import cellvote as cv
-from cellvote.errors import CancelledError, SegmentationError
+from cellvote.errors import CancelledError, SegmentationError, SettingsError
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey
+from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.masks import read_label_image, write_label_image
@@ -22,10 +24,10 @@ from cellvote.synthetic import SimulatedPlate
 FIRST = FieldKey("P-1", "A01", 1)
 
 
-def measure(study: Study) -> list[str]:
+def measure(study: Study, **settings: Any) -> list[str]:
     """Measure, and return the fields that were measured now."""
     told: list[Progress] = []
-    measure_study(study, workers=1, report=told.append)
+    measure_study(study, settings=settings, workers=1, report=told.append)
     return [progress.where for progress in told]
 
 
@@ -173,5 +175,87 @@ def test_an_unsegmented_study_cannot_be_measured(new_study: Study) -> None:
 
 
 def test_it_is_noted_what_was_measured(finished_study: Study) -> None:
-    note = finished_study.segmentation_folder("watershed") / "measurements.json"
-    assert json.loads(note.read_text()) == {"channels": ["DNA", "Actin", "Reporter"], "sets": ["core"]}
+    note = json.loads((finished_study.segmentation_folder("watershed") / "measurements.json").read_text())
+    assert note["channels"] == ["DNA", "Actin", "Reporter"]
+    assert note["sets"] == ["core"]
+    assert set(note) == {"channels", *MeasureSettings.model_fields}
+
+
+def test_a_further_set_is_measured_everywhere_and_stays(study: Study) -> None:
+    before = study.read_cells("watershed")
+    assert measure(study, sets="neighbours") == [str(key) for key in study.fields]
+    after = study.read_cells("watershed")
+    assert set(after) - set(before) >= {"neighbours_touching", "neighbours_first_distance"}
+    pd.testing.assert_frame_equal(after[list(before)], before)
+    assert measure(study) == []
+    change_masks(study)
+    assert measure(study) == [str(FIRST)]
+    assert "neighbours_touching" in study.read_cells("watershed")
+    assert measure(study, neighbour_distance_px=9) != []
+    assert "neighbours_within_9px" in study.read_cells("watershed")
+
+
+def test_going_back_to_the_core_gives_the_same_table(study: Study) -> None:
+    before = study.cells_path("watershed").read_bytes()
+    measure(study, sets=["core", "correlation"])
+    measure(study, sets="core")
+    assert study.cells_path("watershed").read_bytes() == before
+
+
+def test_two_workers_give_the_same_bytes_as_one(study: Study) -> None:
+    measure_study(study, settings={"sets": "texture,radial_distribution,granularity"}, workers=1)
+    one = study.cells_path("watershed").read_bytes()
+    study.cells_path("watershed").unlink()
+    measure_study(study, workers=2)
+    assert study.cells_path("watershed").read_bytes() == one
+
+
+def test_a_run_with_other_settings_that_was_stopped_leaves_no_rows_of_its_own(study: Study) -> None:
+    before = study.cells_path("watershed").read_bytes()
+    token = CancelToken()
+
+    def stop_after_five(progress: Progress) -> None:
+        if progress.done == 5:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        measure_study(study, settings={"sets": "neighbours"}, workers=1, report=stop_after_five, cancel=token)
+    assert study.cells_path("watershed").read_bytes() == before
+    assert len(measure(study)) == 5
+    assert study.cells_path("watershed").read_bytes() == before
+
+
+def test_a_stopped_run_with_other_settings_goes_on(study: Study) -> None:
+    token = CancelToken()
+
+    def stop_after_five(progress: Progress) -> None:
+        if progress.done == 5:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        measure_study(study, settings={"sets": "neighbours"}, workers=1, report=stop_after_five, cancel=token)
+    assert len(measure(study, sets="neighbours")) == 27
+    assert not study.read_cells("watershed")["neighbours_touching"].isna().any()
+
+
+def test_changed_nuclei_are_measured_anew(study: Study) -> None:
+    path = study.mask_path("watershed", FIRST, "nuclei")
+    nuclei = read_label_image(path)
+    nuclei[nuclei == 1] = 0
+    write_label_image(path, nuclei)
+    assert measure(study) == [str(FIRST)]
+    assert rows_of(study, FIRST)["nucleus_area"].iloc[0] == 0
+
+
+def test_cells_at_the_border_can_be_left_out(study: Study) -> None:
+    before = study.read_cells("watershed")
+    summary = measure_study(study, settings={"exclude_border": True}, workers=1)
+    after = study.read_cells("watershed")
+    assert before["touches_border"].any()
+    assert not after["touches_border"].any()
+    assert summary.cells == len(after) == (~before["touches_border"]).sum()
+
+
+def test_an_unknown_set_is_refused_before_anything_is_measured(study: Study) -> None:
+    with pytest.raises(SettingsError, match="textures"):
+        measure(study, sets="core,textures")

@@ -65,24 +65,26 @@ def segment(
 def measure(
     study: options.StudyPath,
     segmentation: options.Segmentation = "",
+    assignments: options.Assignments = None,
     workers: options.Workers = None,
     scheduler: options.Scheduler = None,
     json: options.Json = False,
     dry_run: options.DryRun = False,
     progress: options.ProgressOption = ProgressStyle.auto,
 ) -> None:
-    """Measure every cell."""
+    """Measure every cell. Settings stay as they were measured with; a changed one measures all fields anew."""
     from cellvote.jobs.dry_run import dry_run_measure
     from cellvote.jobs.measure import measure_study
     from cellvote.study import Study
 
     opened = Study.open(study)
+    settings = parse_assignments(assignments or [])
     if dry_run:
-        print_dry_run(dry_run_measure(opened, segmentation, workers=workers), json=json)
+        print_dry_run(dry_run_measure(opened, segmentation, settings, workers=workers), json=json)
         return
     with watching("Measure", progress) as (report, cancel):
         summary = measure_study(
-            opened, segmentation, workers=workers, scheduler=scheduler, report=report, cancel=cancel
+            opened, segmentation, settings, workers=workers, scheduler=scheduler, report=report, cancel=cancel
         )
     _finish(summary, "measured", json=json)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.executors import default_workers
+from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.segment import resolve_settings
 from cellvote.jobs.train import TrainingPlan, training_features
 from cellvote.learning.classic import fit_forest, fit_logistic
@@ -21,7 +22,7 @@ from cellvote.learning.inputs import feature_matrix
 from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import join_plate_map, read_maps
-from cellvote.profiling import measure_cells
+from cellvote.profiling.measurements import Outlines, measure_outlines
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.segmentation import make_segmenter
 from cellvote.study import Study
@@ -113,23 +114,27 @@ def dry_run_segment(
     )
 
 
-def dry_run_measure(study: Study, segmentation: str, *, workers: int | None) -> DryRun:
+def dry_run_measure(
+    study: Study, segmentation: str, settings: dict[str, Any] | None = None, *, workers: int | None = None
+) -> DryRun:
     """Say what ``measure`` would do, from measuring two fields in memory."""
     name = study.one_segmentation(segmentation)
     folder = study.segmentation_folder(name)
     done = Ledger(folder / "measured.parquet").done()
     masks = Ledger(folder / "fields.parquet").done()
-    keys = sorted(key for key, record in masks.items() if key not in done or done[key].checksum != record.checksum)
+    chosen = measured_settings(study, name, settings)
+    keys = [key for key in sorted(masks) if not up_to_date(study, name, done.get(key), chosen)]
 
     def one(key: FieldKey) -> int:
         label_image = read_label_image(study.mask_path(name, key))
-        table = measure_cells(study.read_field(key), label_image, study.channels, label_image)
+        outlines = Outlines.of(label_image, label_image)
+        table = measure_outlines(study.read_field(key), outlines, study.channels, chosen)
         return int(table.memory_usage(deep=True).sum())
 
     seconds, n_bytes = _timed(keys, one)
     return DryRun(
         reads=f"{len(keys)} fields and their masks ({len(done)} are done)",
-        computes=f"shape and intensity in {len(study.channels)} channels of "
+        computes=f"{', '.join(chosen.sets)} in {len(study.channels)} channels of "
         f"{sum(masks[key].n_cells for key in keys):,} cells",
         writes=str(study.cells_path(name)),
         seconds=_in_parallel(seconds, len(keys), workers),

@@ -1,22 +1,30 @@
 """Measure a segmentation: one row per cell, in one table."""
 
+import hashlib
 import shutil
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+from pyarrow.feather import read_feather, write_feather
 
-from cellvote.errors import SegmentationError
+from cellvote.errors import SegmentationError, StudyError
 from cellvote.jobs.executors import open_executor
 from cellvote.jobs.over_fields import StepSummary, run_over_fields
 from cellvote.jobs.segment import open_study
 from cellvote.plates.acquisition import FIELD, FieldKey
-from cellvote.plates.pixels import image_hash
-from cellvote.profiling.measurements import measure_cells
+from cellvote.plates.pixels import Pixels, image_hash
+from cellvote.profiling.measurements import Outlines, measure_outlines
+from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken, Report, ignore_progress
+from cellvote.settings import validated
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_table, write_json, write_table
+from cellvote.study.atomic import file_checksum, read_json, read_table, write_json, write_table, writing
 from cellvote.study.ledger import FieldRecord, Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import field_file
@@ -28,42 +36,81 @@ class MeasureField:
 
     study_path: Path
     segmentation: str
+    settings: MeasureSettings = MeasureSettings()
 
     def __call__(self, key: FieldKey) -> FieldRecord:
-        """Measure one field and write its rows."""
+        """Measure one field and write its rows; pixels are read while the masks are looked at."""
         study = open_study(self.study_path)
-        image = study.read_field(key)
-        label_image = read_label_image(study.mask_path(self.segmentation, key))
-        nuclei_path = study.mask_path(self.segmentation, key, "nuclei")
-        nuclei = read_label_image(nuclei_path) if nuclei_path.exists() else None
+        with ThreadPoolExecutor(1) as reader:
+            pixels = reader.submit(_read_pixels, study, key)
+            checksum = source_checksum(study, self.segmentation, key, self.settings)
+            label_image = read_label_image(study.mask_path(self.segmentation, key))
+            nuclei_path = study.mask_path(self.segmentation, key, "nuclei")
+            nuclei = read_label_image(nuclei_path) if nuclei_path.exists() else None
+            outlines = Outlines.of(label_image, nuclei)
+            image, its_hash = pixels.result()
         if label_image.shape != image.shape[1:]:
             raise SegmentationError(
                 f"{key}: the masks are {label_image.shape}, the image is {image.shape[1:]}. Segment it again."
             )
-        table = measure_cells(image, label_image, study.channels, nuclei)
-        place = pd.DataFrame([key] * len(table), columns=FIELD).astype(
-            {"plate": "str", "well": "str", "field": "int32"}
-        )
-        table = pd.concat([place, table], axis=1)
-        path = rows_path(study, self.segmentation, key)
-        write_table(path, table)
-        return FieldRecord(
-            *key,
-            status="done",
-            n_cells=len(table),
-            checksum=file_checksum(study.mask_path(self.segmentation, key)),
-            image_hash=image_hash(image),
-        )
+        table = measure_outlines(image, outlines, study.channels, self.settings)
+        _write_rows(rows_path(study, self.segmentation, key, checksum), key, table)
+        return FieldRecord(*key, status="done", n_cells=len(table), checksum=checksum, image_hash=its_hash)
 
 
-def rows_path(study: Study, segmentation: str, key: FieldKey) -> Path:
-    """Where the rows of a field wait until the table is put together."""
-    return study.segmentation_folder(segmentation) / "rows" / field_file(key, ".parquet")
+def _read_pixels(study: Study, key: FieldKey) -> tuple[Pixels, str]:
+    image = study.read_field(key)
+    return image, image_hash(image)
+
+
+def source_checksum(study: Study, segmentation: str, key: FieldKey, settings: MeasureSettings) -> str:
+    """Name what the rows of a field are made of beside its pixels: masks, nuclei and settings."""
+    digest = hashlib.blake2b(settings.model_dump_json().encode(), digest_size=16)
+    for kind in ("masks", "nuclei"):
+        path = study.mask_path(segmentation, key, kind)
+        digest.update(file_checksum(path).encode() if path.exists() else b"-")
+    return digest.hexdigest()
+
+
+def rows_path(study: Study, segmentation: str, key: FieldKey, checksum: str) -> Path:
+    """Where the rows of a field wait until the table is put together, by what they are made of."""
+    return study.segmentation_folder(segmentation) / "rows" / field_file(key, f"-{checksum}.arrow")
+
+
+def _write_rows(path: Path, key: FieldKey, table: pd.DataFrame) -> None:
+    n = len(table)
+    place = [pa.array([key.plate] * n), pa.array([key.well] * n), pa.array([key.field] * n, pa.int32())]
+    columns = [pa.array(table[name].to_numpy()) for name in table]
+    rows = pa.table([*place, *columns], [*FIELD, *table])
+    with writing(path) as temporary:
+        write_feather(rows, temporary, compression="uncompressed")
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    try:
+        return read_feather(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+
+
+def measured_settings(study: Study, segmentation: str, changes: Mapping[str, Any] | None = None) -> MeasureSettings:
+    """Settings that a segmentation was measured with (the usual ones where it was not), with some changed.
+
+    Raises
+    ------
+    SettingsError
+        Where there is no such setting, or its value is not allowed.
+    """
+    path = study.segmentation_folder(segmentation) / "measurements.json"
+    noted = read_json(path) if path.exists() else {}
+    there = {name: value for name, value in noted.items() if name in MeasureSettings.model_fields}
+    return validated(MeasureSettings, there | dict(changes or {}))
 
 
 def measure_study(
     study: Study,
     segmentation: str = "",
+    settings: Mapping[str, Any] | None = None,
     *,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -72,10 +119,18 @@ def measure_study(
 ) -> StepSummary:
     """Measure every segmented field whose masks changed since they were measured, and write the cells table.
 
+    Parameters
+    ----------
+    settings
+        Of `MeasureSettings`; those not given are as they were when it was measured last. Where one is changed,
+        every field is measured anew, and the table is replaced when all are.
+
     Raises
     ------
     SegmentationError
         Where the study is not segmented.
+    SettingsError
+        Where there is no such setting, or its value is not allowed.
     """
     started = time.monotonic()
     name = study.one_segmentation(segmentation)
@@ -84,17 +139,18 @@ def measure_study(
     masks = segmented.done()
     if not masks:
         raise SegmentationError(f"the segmentation {name!r} has no segmented field. Run: cellvote segment {study.path}")
-    step = MeasureField(study.path, name)
+    chosen = measured_settings(study, name, settings)
+    step = MeasureField(study.path, name, chosen)
     with Ledger(folder / "measured.parquet") as ledger:
         done = ledger.done()
-        todo = [key for key, mask in sorted(masks.items()) if not _up_to_date(study, name, mask, done.get(key))]
+        todo = [key for key in sorted(masks) if not up_to_date(study, name, done.get(key), chosen)]
         if todo:
             with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
                 for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
                     report(progress)
         records = {key: ledger.records[key] for key in sorted(masks)}
     if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
-        _put_together(study, name, [key for key, record in records.items() if record.status == "done"], todo)
+        _put_together(study, name, [record for record in records.values() if record.status == "done"], todo, chosen)
     failed = [*segmented.failed(), *(r for r in records.values() if r.status == "failed")]
     return StepSummary(
         fields=len(segmented.records),
@@ -105,18 +161,23 @@ def measure_study(
     )
 
 
-def _up_to_date(study: Study, segmentation: str, mask: FieldRecord, measured: FieldRecord | None) -> bool:
-    path = study.mask_path(segmentation, mask.key)
-    if measured is None or not path.exists() or measured.checksum != file_checksum(path):
+def up_to_date(study: Study, segmentation: str, measured: FieldRecord | None, settings: MeasureSettings) -> bool:
+    """Whether the rows of a field are there, made of the masks that are there now, with these settings."""
+    if measured is None or measured.status != "done" or not study.mask_path(segmentation, measured.key).exists():
         return False
-    return study.cells_path(segmentation).exists() or rows_path(study, segmentation, mask.key).exists()
+    if measured.checksum != source_checksum(study, segmentation, measured.key, settings):
+        return False
+    waiting = rows_path(study, segmentation, measured.key, measured.checksum)
+    return study.cells_path(segmentation).exists() or waiting.exists()
 
 
-def _put_together(study: Study, segmentation: str, keys: list[FieldKey], fresh: list[FieldKey]) -> None:
+def _put_together(
+    study: Study, segmentation: str, records: list[FieldRecord], fresh: list[FieldKey], settings: MeasureSettings
+) -> None:
     """Write the cells table from the fields' rows, taking from the old table what was not measured anew."""
     old = study.cells_path(segmentation)
-    rows = {key: rows_path(study, segmentation, key) for key in keys}
-    parts = [read_table(path) for path in rows.values() if path.exists()]
+    rows = {record.key: rows_path(study, segmentation, record.key, record.checksum) for record in records}
+    parts = [_read_rows(path) for path in rows.values() if path.exists()]
     if old.exists():
         table = read_table(old)
         index = pd.MultiIndex.from_frame(table[["plate", "well", "field"]])
@@ -128,7 +189,9 @@ def _put_together(study: Study, segmentation: str, keys: list[FieldKey], fresh: 
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)
     write_table(old, table)
-    write_json(folder / "measurements.json", {"channels": list(study.channels), "sets": ["core"]})
+    write_json(
+        folder / "measurements.json", {"channels": list(study.channels), **settings.model_dump(mode="json")}
+    )
     for crops in folder.glob("crops-*"):
         crops.unlink()  # cut from the masks before
     shutil.rmtree(folder / "rows", ignore_errors=True)

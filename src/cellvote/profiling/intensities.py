@@ -116,7 +116,7 @@ class GreySums:
 
 
 def intensity_measurements(
-    cells: Objects, image_cyx: Pixels, channel_names: Sequence[str], nuclei: LabelImage | None
+    cells: Objects, regions: Regions, image_cyx: Pixels, channel_names: Sequence[str]
 ) -> Columns:
     """Measure the intensity of every cell in every channel, and of its nucleus, ring and cytoplasm.
 
@@ -125,7 +125,6 @@ def intensity_measurements(
     dict
         As `measure_cells` says: (N,) each.
     """
-    regions = Regions.of(cells, nuclei)
     areas = regions.areas()
     sums = [GreySums.of(plane, regions) for plane in image_cyx]
     table: Columns = {}

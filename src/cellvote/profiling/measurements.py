@@ -1,7 +1,8 @@
 """Measurements of every cell: shape and intensity, and what further sets are asked for."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from cellvote.errors import SegmentationError
 from cellvote.plates.pixels import Pixels
 from cellvote.profiling.correlation import correlation_measurements
 from cellvote.profiling.granularity import granularity_measurements
-from cellvote.profiling.intensities import intensity_measurements
+from cellvote.profiling.intensities import Regions, intensity_measurements
 from cellvote.profiling.neighbours import neighbour_measurements
 from cellvote.profiling.objects import Columns, Objects
 from cellvote.profiling.radial_distribution import radial_measurements
@@ -90,16 +91,39 @@ def measure_cells(
     """
     chosen = validated(MeasureSettings, {"sets": sets, **settings})
     _check_shapes(image_cyx, label_image, channel_names, nuclei)
-    cells, channels = Objects.of(label_image), tuple(channel_names)
-    table = _place(cells)
-    shape = shape_measurements(cells)
-    table["degenerate"] = (shape["perimeter"] == 0) | (shape["axis_minor_length"] == 0)
-    table |= shape | intensity_measurements(cells, image_cyx, channels, nuclei)
-    for name in chosen.sets:
+    return measure_outlines(image_cyx, Outlines.of(label_image, nuclei), channel_names, chosen)
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """What the masks of a field tell without its pixels: cells, their regions, places and shapes."""
+
+    cells: Objects
+    regions: Regions
+    columns: Columns
+
+    @classmethod
+    def of(cls, label_image: LabelImage, nuclei: LabelImage | None = None) -> Self:
+        """Look at a YX label image, and at the nuclei where there are any."""
+        cells = Objects.of(label_image)
+        shape = shape_measurements(cells)
+        flags = {"degenerate": (shape["perimeter"] == 0) | (shape["axis_minor_length"] == 0)}
+        return cls(cells, Regions.of(cells, nuclei), _place(cells) | flags | shape)
+
+
+def measure_outlines(
+    image_cyx: Pixels, outlines: Outlines, channel_names: Sequence[str], settings: MeasureSettings
+) -> pd.DataFrame:
+    """Measure the pixels inside outlines: the table of `measure_cells`."""
+    cells, channels = outlines.cells, tuple(channel_names)
+    table = outlines.columns | intensity_measurements(cells, outlines.regions, image_cyx, channels)
+    for name in settings.sets:
         if name != "core":
-            table |= _SETS[name](cells, image_cyx, channels, chosen)
+            table |= _SETS[name](cells, image_cyx, channels, settings)
     result = pd.DataFrame(table)
-    left_out = result["touches_border"] & chosen.exclude_border | result["degenerate"] & chosen.exclude_degenerate
+    left_out = (
+        result["touches_border"] & settings.exclude_border | result["degenerate"] & settings.exclude_degenerate
+    )
     return result[~left_out].reset_index(drop=True) if left_out.any() else result
 
 
