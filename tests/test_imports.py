@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 
-HEAVY = ["PyQt6", "PySide6", "cellpose", "napari", "qtpy", "superqt", "torch"]
+HEAVY = ["PyQt6", "PySide6", "cellpose", "napari", "numba", "qtpy", "superqt", "torch"]
 
-ROOMS_OF_THEIR_OWN = ["cellvote.gui", "cellvote.learning.networks"]
-"""Windows and networks; whoever needs these imports them inside a function."""
+ROOMS_OF_THEIR_OWN = ["cellvote.gui", "cellvote.learning.networks", "cellvote.profiling.compiled"]
+"""Windows, networks and compiled loops; whoever needs these imports them inside a function."""
 
 IMPORT_EVERY_CORE_MODULE = """
 import importlib, json, pkgutil, sys, traceback

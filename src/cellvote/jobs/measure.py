@@ -36,7 +36,7 @@ class MeasureField:
 
     study_path: Path
     segmentation: str
-    settings: MeasureSettings = MeasureSettings()
+    settings: MeasureSettings
 
     def __call__(self, key: FieldKey) -> FieldRecord:
         """Measure one field and write its rows; pixels are read while the masks are looked at."""
@@ -189,9 +189,7 @@ def _put_together(
     table = table.sort_values(["plate", "well", "field", "label_id"], ignore_index=True)
     folder = study.segmentation_folder(segmentation)
     write_table(old, table)
-    write_json(
-        folder / "measurements.json", {"channels": list(study.channels), **settings.model_dump(mode="json")}
-    )
+    write_json(folder / "measurements.json", {"channels": list(study.channels), **settings.model_dump(mode="json")})
     for crops in folder.glob("crops-*"):
         crops.unlink()  # cut from the masks before
     shutil.rmtree(folder / "rows", ignore_errors=True)

@@ -121,9 +121,7 @@ def measure_outlines(
         if name != "core":
             table |= _SETS[name](cells, image_cyx, channels, settings)
     result = pd.DataFrame(table)
-    left_out = (
-        result["touches_border"] & settings.exclude_border | result["degenerate"] & settings.exclude_degenerate
-    )
+    left_out = result["touches_border"] & settings.exclude_border | result["degenerate"] & settings.exclude_degenerate
     return result[~left_out].reset_index(drop=True) if left_out.any() else result
 
 

@@ -54,9 +54,7 @@ class Objects:
             names, labels = _renumbered(labels)
             n_runs, largest = count_runs(labels)
         label_ids, starts, runs = find_runs(labels, n_runs, largest)
-        return cls(
-            (labels.shape[0], labels.shape[1]), label_ids if names is None else names[label_ids], starts, runs
-        )
+        return cls((labels.shape[0], labels.shape[1]), label_ids if names is None else names[label_ids], starts, runs)
 
     def __len__(self) -> int:
         return len(self.label_ids)

@@ -55,8 +55,8 @@ def contacts(numbered: npt.NDArray[np.int32], starts: Ints, runs: npt.NDArray[np
                 for v in range(max(0, y - distance), min(height, y + distance + 1)):
                     for u in range(max(0, x - distance), min(width, x + distance + 1)):
                         other = numbered[v, u]
-                        if other and other != own and near[other - 1] != own:
-                            if (v - y) ** 2 + (u - x) ** 2 <= distance * distance:
-                                near[other - 1] = own
-                                said[i, 1] += 1
+                        within = (v - y) ** 2 + (u - x) ** 2 <= distance * distance
+                        if within and other and other != own and near[other - 1] != own:
+                            near[other - 1] = own
+                            said[i, 1] += 1
     return said

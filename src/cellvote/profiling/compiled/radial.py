@@ -98,7 +98,10 @@ def rings_and_wedges(
     for i in range(len(starts) - 1):
         top, left = boxes[i, 0] - 1, boxes[i, 1] - 1
         tall, wide = boxes[i, 2] - top + 1, boxes[i, 3] - left + 1
-        whole = top < 0 and left < 0 and boxes[i, 2] == height and boxes[i, 3] == width
+        area = 0
+        for k in range(starts[i], starts[i + 1]):
+            area += runs[k, 2] - runs[k, 1]
+        whole = area == height * width  # then the end of the image is its edge, for want of another
         for y in range(tall):
             for x in range(wide):
                 inside = 0 <= top + y < height and 0 <= left + x < width
