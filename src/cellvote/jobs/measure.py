@@ -88,9 +88,10 @@ def _write_rows(path: Path, key: FieldKey, table: pd.DataFrame) -> None:
 
 def _read_rows(path: Path) -> pd.DataFrame:
     try:
-        return read_feather(path)
+        rows: pd.DataFrame = read_feather(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+    return rows
 
 
 def measured_settings(study: Study, segmentation: str, changes: Mapping[str, Any] | None = None) -> MeasureSettings:

@@ -1,6 +1,9 @@
 """Radial distribution: how the light of a cell is spread from its centre to its edge."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from cellvote.plates.pixels import Pixels
 from cellvote.profiling.objects import Columns, Floats, Objects
@@ -32,7 +35,7 @@ def radial_measurements(
     )
     known = rings >= 0
     place = ((cells.of_pixel * n + rings) * _WEDGES + wedges)[known]
-    pixels = np.bincount(place, minlength=len(cells) * n * _WEDGES).reshape(len(cells), n, _WEDGES).astype(float)
+    pixels = np.bincount(place, minlength=len(cells) * n * _WEDGES).astype(np.float64).reshape(len(cells), n, _WEDGES)
     table: Columns = {}
     for channel, plane in zip(channel_names, image_cyx, strict=True):
         values = cells.values(plane)[known]
@@ -46,7 +49,7 @@ def radial_measurements(
     return table
 
 
-def _rings(pixels: Floats, light: Floats) -> tuple[Floats, Floats, Floats]:
+def _rings(pixels: npt.NDArray[Any], light: npt.NDArray[Any]) -> tuple[Floats, Floats, Floats]:
     """Sum (N, rings, wedges) up to a share, a mean and a spread of each ring."""
     with np.errstate(divide="ignore", invalid="ignore"):
         fraction = light.sum(axis=2) / light.sum(axis=(1, 2))[:, None]

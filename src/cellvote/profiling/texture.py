@@ -1,8 +1,9 @@
 """Texture: how grey levels follow one another inside cells."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from cellvote.plates.pixels import Pixels
 from cellvote.profiling.objects import Columns, Floats, Objects
@@ -51,7 +52,7 @@ def texture_measurements(
     return table
 
 
-def grey_levels(cells: Objects, plane: Pixels, settings: MeasureSettings) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+def grey_levels(cells: Objects, plane: Pixels, settings: MeasureSettings) -> npt.NDArray[np.int16]:
     """Divide the grey values of all cells' pixels into levels; 0 is left out of the texture.
 
     With the range of the cell, levels are 1 … n from its darkest to its brightest pixel. With that of the image, they
@@ -65,10 +66,10 @@ def grey_levels(cells: Objects, plane: Pixels, settings: MeasureSettings) -> np.
         width = np.where(most > least, most - least, 1.0)[cells.of_pixel]
         with np.errstate(invalid="ignore"):  # pixels that are no number
             levels = np.floor((values - least[cells.of_pixel]) / width * n)
-            return (np.clip(np.nan_to_num(levels), 0, n - 1) + 1).astype(np.int16)
-    return np.floor(_eight_bits(values, plane.dtype) / 255 * (n - 1)).astype(np.int16)
+            return np.asarray(np.clip(np.nan_to_num(levels), 0, n - 1) + 1, np.int16)
+    return np.asarray(np.floor(_eight_bits(values, plane.dtype) / 255 * (n - 1)), np.int16)
 
 
-def _eight_bits(values: Floats, dtype: np.dtype[np.generic]) -> Floats:
+def _eight_bits(values: Floats, dtype: np.dtype[Any]) -> Floats:
     most = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
-    return np.rint(np.clip(np.nan_to_num(values / most), 0, 1) * 255)
+    return np.asarray(np.rint(np.clip(np.nan_to_num(values / most), 0, 1) * 255), float)

@@ -7,7 +7,7 @@ the same cells give the same bits, whatever the number of workers. The GIL is le
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -21,8 +21,7 @@ def compiled(function: F) -> F:
     that the next process need not compile; where neither can be written, it compiles again. As numba looks at
     the age of the function's own file only, a compiled function calls none of another file.
     """
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(function, cache=True, **options)  # type: ignore[no-any-return]
+        return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     except RuntimeError:  # no folder for the cache can be written
-        return numba.njit(function, **options)  # type: ignore[no-any-return]
+        return cast("F", numba.njit(nogil=True, error_model="numpy")(function))

@@ -146,7 +146,7 @@ def border_pixels(starts: Ints, runs: npt.NDArray[np.int32], boxes: Ints) -> Int
 
 
 @compiled
-def _turn(rows: Ints, edge: Ints, a: int, b: int, c: int) -> int:
+def _turn(rows: Ints, edge: Ints, a: int, b: int, c: int) -> np.int64:
     """Tell on which side of the line from a to c the point b lies: positive where its edge lies beyond."""
     return (edge[b] - edge[a]) * (rows[c] - rows[a]) - (edge[c] - edge[a]) * (rows[b] - rows[a])
 
