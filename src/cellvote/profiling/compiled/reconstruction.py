@@ -45,7 +45,9 @@ def reconstructed(seed: Floats, mask: Floats) -> Floats:
             if x > 0:
                 best = max(best, level[y, x - 1])
             level[y, x] = min(best, mask[y, x])
-    queue = []
+    # A ring that holds each pixel once at most.
+    queue, waits = np.empty(height * width, np.int64), np.zeros(height * width, np.bool_)
+    first, n = 0, 0
     for y in range(height - 1, -1, -1):
         for x in range(width - 1, -1, -1):
             best = level[y, x]
@@ -58,12 +60,18 @@ def reconstructed(seed: Floats, mask: Floats) -> Floats:
             if (y + 1 < height and level[y + 1, x] < best and level[y + 1, x] < mask[y + 1, x]) or (
                 x + 1 < width and level[y, x + 1] < best and level[y, x + 1] < mask[y, x + 1]
             ):
-                queue.append((y, x))
-    while len(queue):
-        y, x = queue.pop()
+                queue[n], waits[y * width + x] = y * width + x, True
+                n += 1
+    while n:
+        place = queue[first]
+        first, n = (first + 1) % len(queue), n - 1
+        waits[place] = False
+        y, x = place // width, place % width
         here = level[y, x]
         for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
             if 0 <= v < height and 0 <= u < width and level[v, u] < here and level[v, u] != mask[v, u]:
                 level[v, u] = min(here, mask[v, u])
-                queue.append((v, u))
+                if not waits[v * width + u]:
+                    queue[(first + n) % len(queue)], waits[v * width + u] = v * width + u, True
+                    n += 1
     return level
