@@ -1,5 +1,7 @@
 """Objects as runs of pixels, and what follows from these alone: extent, moments, perimeter, convex hull."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -146,7 +148,7 @@ def border_pixels(starts: Ints, runs: npt.NDArray[np.int32], boxes: Ints) -> Int
 
 
 @compiled
-def _turn(rows: Ints, edge: Ints, a: int, b: int, c: int) -> np.int64:
+def _turn(rows: Ints, edge: Ints, a: int, b: int, c: int) -> Any:
     """Tell on which side of the line from a to c the point b lies: positive where its edge lies beyond."""
     return (edge[b] - edge[a]) * (rows[c] - rows[a]) - (edge[c] - edge[a]) * (rows[b] - rows[a])
 
