@@ -133,7 +133,7 @@ def dry_run_measure(
 
     seconds, n_bytes = _timed(keys, one)
     return DryRun(
-        reads=f"{len(keys)} fields and their masks ({len(done)} are done)",
+        reads=f"{len(keys)} fields and their masks ({len(masks) - len(keys)} are done)",
         computes=f"{', '.join(chosen.sets)} in {len(study.channels)} channels of "
         f"{sum(masks[key].n_cells for key in keys):,} cells",
         writes=str(study.cells_path(name)),
