@@ -34,7 +34,7 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
         description="Taken for images that show too little to measure; empty: measured on a few images of the plate",
     )
     cell_probability_threshold: float = Field(
-        0.0,
+        0.3,
         ge=-6,
         le=6,
         title="Cell probability threshold",
