@@ -115,7 +115,7 @@ def _blend(average: nn.Module, network: nn.Module, keep: float) -> None:
 
 def stored_examples(examples: list[Example], folder: Path) -> list[Stored]:
     """Compute the flows of all examples once."""
-    path = folder / "stored.pt"
+    path = folder / f"stored-{len(examples)}.pt"
     if not path.exists():
         made = [store(example) for example in examples]
         torch.save([(s.planes, torch.from_numpy(s.points)) for s in made], path)
@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=100.0)
+    parser.add_argument("--parts", default="train", help="train, or train,tune once the settings are chosen")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -158,7 +159,7 @@ def main() -> None:
         pack(given.run, given.data)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    examples = read_examples(given.data, "train")
+    examples = [example for part in given.parts.split(",") for example in read_examples(given.data, part)]
     print(f"{len(examples)} images to train on", flush=True)
     if given.what == "flows":
         crops = FlowCrops(stored_examples(examples, folder), 128, seed=0)
