@@ -27,8 +27,10 @@ import psutil
 from cellvote.jobs.executors import WorkerPool
 from cellvote.jobs.measure import MeasureField
 from cellvote.jobs.over_fields import run_over_fields
-from cellvote.jobs.segment import SegmentField, resolve_settings
+from cellvote.jobs.segment import SegmentField
+from cellvote.jobs.segment_settings import resolve_settings
 from cellvote.plates.layouts import read_plate
+from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken
 from cellvote.study import Study
 from cellvote.study.ledger import Ledger
@@ -85,8 +87,8 @@ def run(study: Study, n_workers: int) -> tuple[float, float, float]:
     name = f"with-{n_workers}"
     settings = resolve_settings(study, "watershed", {})["settings"]
     steps = (
-        SegmentField(study.path, name, "watershed", tuple(settings.items())),
-        MeasureField(study.path, name),
+        SegmentField(study.path, name, "watershed", json.dumps(settings)),
+        MeasureField(study.path, name, MeasureSettings()),
     )
     starting = took = used = 0.0
     for step in steps:

@@ -108,7 +108,7 @@ def _cluster() -> Check:
 
 
 def _weights() -> Iterator[Check]:
-    yield Check("weights: watershed, forest, small-resnet", "ok", "need none")
+    yield Check("weights: nuclei", "ok", "part of CellVote")
     from cellvote.segmentation.cellpose.weights import FOLDER_VARIABLE, iter_weights, models_folder
 
     folder = models_folder()

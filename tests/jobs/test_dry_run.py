@@ -14,9 +14,9 @@ from cellvote.jobs.dry_run import (
     dry_run_create,
     dry_run_measure,
     dry_run_predict,
-    dry_run_segment,
     dry_run_train,
 )
+from cellvote.jobs.dry_run_segment import dry_run_segment
 from cellvote.jobs.predict import find_classifier
 from cellvote.jobs.train import plan_training
 from cellvote.learning import TrainSettings
