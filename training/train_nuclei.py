@@ -134,6 +134,7 @@ def pack(run: Path, data: Path) -> None:
     facts = {
         "images": "BBBC038 (2018 Data Science Bowl), grey fluorescence images, CC0",
         "parts": {part: len(read_examples(data, part)) for part in ("train", "tune", "held-out")},
+        "last_minutes_on": "train and tune",
         "split": "by the image's name: nuclei_data.part_of",
         "training": steps,
     }

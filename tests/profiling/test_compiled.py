@@ -13,7 +13,7 @@ from cellvote.profiling import measure_cells
 from cellvote.profiling.settings import SET_NAMES
 
 MODULE = """
-from cellvote.profiling.compiled import compiled
+from cellvote.compiling import compiled
 
 @compiled
 def double(x):
