@@ -41,6 +41,7 @@ def test_masks_can_be_painted_only_where_that_is_wanted(viewer, shown, box, sett
     assert viewer.layers.selection.active is masks
     assert (masks.mode, masks.selected_label) == ("paint", 10)
     box.paint_button.click()
+    settle(shown)
     assert not masks.editable
     assert (masks.visible, predictions.visible) == (False, True)
 
@@ -48,6 +49,7 @@ def test_masks_can_be_painted_only_where_that_is_wanted(viewer, shown, box, sett
 def test_saved_corrections_are_in_the_study_and_marked(viewer, shown, box, settle) -> None:
     others = shown.state.study.mask_path("watershed", A02).read_bytes()
     box.paint_button.click()
+    settle(shown)
     assert not box.save_button.isEnabled()
     paint_cell_away(viewer)
     assert box.save_button.isEnabled()
@@ -69,6 +71,7 @@ def test_saved_corrections_are_in_the_study_and_marked(viewer, shown, box, settl
 
 def test_a_cell_painted_with_the_brush_as_it_is_becomes_a_new_cell(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     layer = viewer.layers["Masks"]
     layer.selected_label = 1
     layer.brush_size = 1
@@ -81,6 +84,7 @@ def test_a_cell_painted_with_the_brush_as_it_is_becomes_a_new_cell(viewer, shown
 
 def test_corrections_are_kept_while_one_looks_at_other_fields(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     shown.state.choose_well("plate", "A02")
     settle(shown)
@@ -105,6 +109,7 @@ def test_corrections_outlive_the_window(viewer, shown, box, settle, make_napari_
     from cellvote.gui.session import session_of
 
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     shown.close()
     assert list(read_drafts(shown.state.study, "watershed")) == [A01]
@@ -113,12 +118,14 @@ def test_corrections_outlive_the_window(viewer, shown, box, settle, make_napari_
     settle(again)
     assert again.correcting.unsaved == [A01]
     again.correcting.start()
+    settle(again)
     assert 1 not in again.layers.layer("masks").data
     again.close()
 
 
 def test_a_step_that_writes_results_takes_nothing_from_the_painter(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     shown.state.results_written()
     settle(shown)
@@ -128,6 +135,7 @@ def test_a_step_that_writes_results_takes_nothing_from_the_painter(viewer, shown
 
 def test_discarding_shows_the_masks_of_the_study(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     box.discard_button.click()
     assert np.array_equal(viewer.layers["Masks"].data, label_image())
@@ -137,18 +145,22 @@ def test_discarding_shows_the_masks_of_the_study(viewer, shown, box, settle) -> 
     assert read_drafts(shown.state.study, "watershed") == {}
 
 
-def test_leaving_the_brush_shows_the_masks_of_the_study_and_keeps_what_was_painted(viewer, shown, box) -> None:
+def test_leaving_the_brush_shows_the_masks_of_the_study_and_keeps_what_was_painted(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     box.paint_button.click()
+    settle(shown)
     assert np.array_equal(viewer.layers["Masks"].data, label_image())
     assert box.save_button.isEnabled()
     box.paint_button.click()
+    settle(shown)
     assert 1 not in viewer.layers["Masks"].data
 
 
 def test_while_a_step_writes_the_study_it_is_said_why_nothing_is_saved(viewer, shown, box, settle) -> None:
     box.paint_button.click()
+    settle(shown)
     paint_cell_away(viewer)
     with run_alone(shown.state.study.path, "measure"):
         box.save_button.click()

@@ -20,8 +20,10 @@ waiting = []
 def listen():
     for line in sys.stdin:
         said = json.loads(line)
-        stopped.set()
-        if "cancel" not in said:
+        if "cancel" in said:
+            stopped.set()
+        else:
+            stopped.clear()
             waiting.append(said)
     os._exit(0)
 threading.Thread(target=listen, daemon=True).start()
@@ -31,7 +33,6 @@ while True:
     if not waiting:
         continue
     said = waiting.pop()
-    stopped.clear()
     settings = said["settings"]
     tell(id=said["id"], doing="finding cells")
     if settings.get("die"):

@@ -182,3 +182,16 @@ def test_a_request_that_was_cancelled_before_it_began_is_not_computed(
     wait_for(pipe, inbox, 2)
     with pytest.raises(_SupersededError):
         inbox.begin(heard)
+
+
+def test_a_request_that_was_cancelled_before_it_was_taken_is_answered_all_the_same(
+    pipe: Pipe, new_study: Study, tmp_path: Path
+) -> None:
+    inbox = Inbox(pipe)
+    pipe.send(request(new_study, tmp_path, 1).to_line())
+    pipe.send('{"cancel": true}')
+    wait_for(pipe, inbox, 2)
+    taken, heard = inbox.take()
+    assert taken.number == 1, "else the window waits for it until it kills the process"
+    with pytest.raises(_SupersededError):
+        inbox.begin(heard)

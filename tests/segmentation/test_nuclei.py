@@ -114,10 +114,12 @@ def test_tiles_of_a_large_image_meet_without_a_seam(
     fields: list[SimulatedField], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cellvote.segmentation.nuclei import finding
+    from cellvote.segmentation.nuclei.remembering import Memory
 
     nuclear = np.tile(fields[0].image[0], (2, 2))
     whole = find(nuclear, nucleus_diameter_px=18)
     monkeypatch.setattr(finding, "_TILE_PX", 224)
+    monkeypatch.setattr(finding, "_FLOWS", Memory(0))
     assert f1([whole], [find(nuclear, nucleus_diameter_px=18)], 0.8) >= 0.99
 
 
@@ -139,6 +141,25 @@ def test_the_measured_size_is_that_of_the_nuclei(fields: list[SimulatedField]) -
         area = np.bincount(field.nuclei.ravel())[1:]
         usual = np.median(np.sqrt(4 * area[area > 0] / np.pi))
         assert 0.75 < measure_diameter(field.image[0]) / usual < 1.35
+
+
+def test_another_threshold_on_the_same_image_costs_no_network_and_gives_the_same_as_alone(
+    fields: list[SimulatedField], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cellvote.segmentation.nuclei import finding
+    from cellvote.segmentation.nuclei.remembering import Memory
+
+    nuclear = fields[0].image[0]
+    monkeypatch.setattr(finding, "_FLOWS", Memory(1))
+    find(nuclear)
+    with monkeypatch.context() as patch:
+        patch.setattr(finding, "_flows", None)
+        again = find(nuclear, cell_probability_threshold=2.0)
+        with pytest.raises(TypeError):
+            find(nuclear + np.uint16(1))
+    monkeypatch.setattr(finding, "_FLOWS", Memory(1))
+    assert np.array_equal(again, find(nuclear, cell_probability_threshold=2.0))
+    assert not np.array_equal(again, find(nuclear))
 
 
 def test_what_cannot_be_is_refused(segmenter: Segmenter, fields: list[SimulatedField]) -> None:

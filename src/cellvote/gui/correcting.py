@@ -139,9 +139,13 @@ class Correcting:
     def start(self) -> None:
         """Let masks be painted from now on."""
         self.active = True
-        if self._content is not None and self.can_paint:
+        self.changed.emit()  # whoever has hidden the masks below other cells shows them again first
+        self._turns.add([self._start])
+
+    def _start(self) -> None:
+        if self.active and self._canvas is None and self._content is not None and self.can_paint:
             self._begin(self._content)
-        self.changed.emit()
+            self.changed.emit()
 
     def stop(self) -> None:
         """Let masks be painted no more; what was painted is kept, the study's masks are shown."""

@@ -217,19 +217,22 @@ class Inbox:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._changed = threading.Condition()
-        self._newest: Request | None = None
+        self._newest: tuple[Request, int] | None = None
         self._heard = 0
         self._computing = False
         signal.signal(signal.SIGINT, self._on_interrupted)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def take(self) -> tuple[Request, int]:
-        """Wait for a request, and say how many lines were heard until then; those before it are forgotten."""
+        """Wait for a request, and say how many lines were heard up to it; requests before it are forgotten.
+
+        One that was cancelled meanwhile is given, too: `begin` says so, and the window is told.
+        """
         with self._changed:
             while self._newest is None:
                 self._changed.wait(3600)
-            request, self._newest = self._newest, None
-            return request, self._heard
+            taken, self._newest = self._newest, None
+            return taken
 
     def begin(self, heard: int) -> None:
         """Begin to compute, unless something newer was heard since; from here on it can be stopped."""
@@ -246,8 +249,9 @@ class Inbox:
         for line in self._stream:
             said = json.loads(line)
             with self._changed:
-                self._newest = None if "cancel" in said else Request.from_line(said)
                 self._heard += 1
+                if "cancel" not in said:
+                    self._newest = Request.from_line(said), self._heard
                 self._changed.notify()
                 if self._computing:
                     _thread.interrupt_main(signal.SIGINT)

@@ -26,6 +26,7 @@ def dock(viewer, shown: Session, qtbot, settle) -> SegmentDock:
     """Return a dock on the small study, its preview with no process behind it."""
     made = docked(viewer, SegmentDock)
     qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
+    choose(made.method_box, "watershed")
     made.preview.live.start = lambda: None
     made.preview.live.ask = lambda *asked: asks.append(asked)
     asks: list[tuple] = []
@@ -57,6 +58,10 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
+def choose(box, value: str) -> None:
+    box.setCurrentIndex(box.findData(value))
+
+
 def visible(viewer) -> set[str]:
     return {layer.name for layer in viewer.layers if layer.visible}
 
@@ -71,6 +76,7 @@ def test_the_preview_shows_what_a_run_would_find_and_keeps_nothing(
     session.open_study(new_study.path)
     settle(session)
     qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
+    choose(made.method_box, "watershed")
     made.preview.switch.setChecked(True)
     qtbot.waitUntil(lambda: made.preview._answer is not None and not made.preview.live.busy, timeout=120_000)
     settle(session)
@@ -223,6 +229,16 @@ def test_dragging_the_edge_of_the_circle_sets_the_diameter(viewer, dock: Segment
     assert dock.asks[-1][3] == {"nucleus_diameter_px": 12.0}
 
 
+def test_where_each_image_is_measured_by_itself_the_circle_is_what_is_usual_on_the_plate(dock: SegmentDock) -> None:
+    choose(dock.method_box, "nuclei")
+    dock.preview.switch.setChecked(True)
+    dock._on_measured({"nucleus_diameter_px": None, "usual_diameter_px": 9.5}, sure=True)
+    assert dock.circle.diameter_px == 9.5
+    assert dock.diameter()[0] == "nucleus_diameter_px", "which dragging sets"
+    dock.form.setValue({"nucleus_diameter_px": 14})
+    assert dock.circle.diameter_px == 14
+
+
 def test_beside_the_circle_the_mouse_moves_the_picture(viewer, dock: SegmentDock) -> None:
     dock.preview.switch.setChecked(True)
     dock.form.setValue({"nucleus_diameter_px": 8})
@@ -248,10 +264,6 @@ def with_other(small_study: Study) -> Study:
     for key in small_study.fields:
         write_label_image(small_study.mask_path("other", key), masks)
     return small_study
-
-
-def choose(box, value: str) -> None:
-    box.setCurrentIndex(box.findData(value))
 
 
 def test_cells_are_compared_with_another_segmentation(
@@ -359,6 +371,7 @@ def test_the_chosen_well_is_segmented_and_its_cells_are_told_as_they_come(
     session.open_study(new_study.path)
     settle(session)
     qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
+    choose(made.method_box, "watershed")
     made.run_choice.set_value(SELECTION)
     made.run_button.click()
     qtbot.waitUntil(lambda: session.runner.step is None, timeout=240_000)
@@ -390,6 +403,31 @@ def test_failed_fields_are_listed_while_the_run_goes_on(
     dock.results.failed.itemClicked.emit(dock.results.failed.item(0))
     assert shown.state.key == key
     settle(shown)
+
+
+# Correcting
+
+
+def test_painting_and_the_preview_take_turns_and_leave_the_layers_as_they_were(
+    viewer, dock: SegmentDock, shown: Session, answer, settle
+) -> None:
+    before = visible(viewer)
+    dock.preview.switch.setChecked(True)
+    answer(label_image())
+    dock.corrections.paint_button.click()
+    settle(shown)
+    assert not dock.preview.on
+    assert visible(viewer) == {"DNA", "GFP", "Masks"}
+    assert viewer.layers["Masks"].editable
+    viewer.layers["Masks"].data_setitem(np.nonzero(label_image() == 1), 0)
+    dock.preview.switch.setChecked(True)
+    answer(label_image())
+    assert not shown.correcting.active
+    assert not dock.corrections.paint_button.isChecked()
+    assert visible(viewer) == {"DNA", "GFP", "Preview (not kept)"}
+    assert shown.correcting.unsaved == [FieldKey("plate", "A01", 1)], "what was painted is kept"
+    dock.preview.switch.setChecked(False)
+    assert visible(viewer) == before
 
 
 # Methods

@@ -65,8 +65,7 @@ class SegmentDock(StepDock):
         self.listen(events.selection, self.run_choice.refresh)
         self.listen(events.segmentation, self._on_field_changed)
         self.listen(self.session.look.events.scope, self._on_field_changed)
-        if hasattr(self.session, "correcting"):
-            self.listen(self.session.correcting.changed, self._on_correcting_changed)
+        self.listen(self.session.correcting.changed, self._on_correcting_changed)
         self.show_now()
         self._loading.ask(_load_methods)
 
@@ -106,10 +105,8 @@ class SegmentDock(StepDock):
         parts.addWidget(self.preview)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
-        self.corrections_place = QVBoxLayout()
         self.corrections = CorrectionsBox(self.session)
-        self.corrections_place.addWidget(self.corrections)
-        parts.addLayout(self.corrections_place)
+        parts.addWidget(self.corrections)
         parts.addWidget(heading("Run"))
         parts.addWidget(self.run_choice)
         parts.addWidget(row("Name", self.name_line))
@@ -202,9 +199,8 @@ class SegmentDock(StepDock):
         self._show_circle()
 
     def _on_preview_switched(self, on: bool) -> None:
-        correcting = getattr(self.session, "correcting", None)
-        if on and correcting is not None and correcting.active:
-            correcting.stop()  # one set of cells at a time; what was painted is kept
+        if on and self.session.correcting.active:
+            self.session.correcting.stop()  # one set of cells at a time; what was painted is kept
         self._show_circle()
 
     def _on_correcting_changed(self) -> None:
@@ -227,10 +223,11 @@ class SegmentDock(StepDock):
         names = self._diameter_names()
         if self.form is None or not names:
             return "", None
-        given = {name: self.form.box(name).value() for name in names}
-        name = next((name for name in names if given[name]), names[0])
-        value = given[name] or self._measured.get(name)
-        return name, float(value) if isinstance(value, int | float) and value > 0 else None
+        own = self.form.box(names[0]).value()
+        others = (self.form.box(name).value() or self._measured.get(name) for name in names[1:])
+        values = (own, self._measured.get(names[0]), *others)  # others: what is usual on the plate
+        value = next((value for value in values if isinstance(value, int | float) and value > 0), None)
+        return names[0], None if value is None else float(value)
 
     def _show_circle(self) -> None:
         """Draw the diameter while one tries settings on a field."""

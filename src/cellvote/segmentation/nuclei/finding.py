@@ -27,6 +27,7 @@ from cellvote.segmentation.nuclei.network import (
     SizeNetwork,
     normalise,
 )
+from cellvote.segmentation.nuclei.remembering import Memory
 from cellvote.segmentation.nuclei.settings import NucleiSettings
 from cellvote.study.masks import LabelImage
 
@@ -50,6 +51,14 @@ _MIRROR_PX: Final = 24
 
 _STEPS: Final = 100
 """A pixel is moved along the flows so often; it takes about half a long nucleus."""
+
+
+_MOST_DIAMETERS: Final = 128
+_MOST_FLOWS_BYTES: Final = 2**26
+
+_DIAMETERS: Final = Memory[float | None](_MOST_DIAMETERS)
+_FLOWS: Final = Memory[Tensor](1, lambda flows: flows.nbytes <= _MOST_FLOWS_BYTES)
+"""Of the package's own networks: who tries thresholds on a field waits for its masks only."""
 
 
 @dataclass(frozen=True)
@@ -98,25 +107,35 @@ def find_nuclei(
     diameter_px
         How large the nuclei of this image are, or were taken to be.
     """
-    networks = networks or load_networks()
-    with torch.inference_mode():
-        image = normalise(torch.from_numpy(np.ascontiguousarray(nuclear, np.float32)))
-        diameter = (
-            settings.nucleus_diameter_px or _diameter(image, networks.sizes) or settings.usual_diameter_px or 20.0
-        )
-        scaled = _mirrored(_resized(image, _factor(diameter)))
-        flows = _flows(scaled, networks.flows, look_again=settings.augment)
+    diameter = settings.nucleus_diameter_px or measure_diameter(nuclear, networks) or settings.usual_diameter_px or 20.0
+
+    def look() -> Tensor:
+        with torch.inference_mode():
+            scaled = _mirrored(_resized(_normalised(nuclear), _factor(diameter)))
+            return _flows(scaled, (networks or load_networks()).flows, look_again=settings.augment)
+
+    if networks is None:
+        flows = _FLOWS.recall(nuclear, (diameter, settings.augment), look)
+    else:
+        flows = look()
     inside = slice(_MIRROR_PX, -_MIRROR_PX)
     label_image, flows = masks_of(flows.numpy(), settings)[inside, inside], flows[:, inside, inside]
-    return _enlarged(label_image, flows[2], settings.cell_probability_threshold, nuclear.shape), diameter
+    with torch.inference_mode():
+        return _enlarged(label_image, flows[2], settings.cell_probability_threshold, nuclear.shape), diameter
 
 
 def measure_diameter(nuclear: Pixels, networks: Networks | None = None) -> float | None:
     """Measure how large the nuclei of a YX image are, in px; None where too few show."""
-    networks = networks or load_networks()
-    with torch.inference_mode():
-        image = normalise(torch.from_numpy(np.ascontiguousarray(nuclear, np.float32)))
-        return _diameter(image, networks.sizes)
+
+    def measure() -> float | None:
+        with torch.inference_mode():
+            return _diameter(_normalised(nuclear), (networks or load_networks()).sizes)
+
+    return _DIAMETERS.recall(nuclear, (), measure) if networks is None else measure()
+
+
+def _normalised(nuclear: Pixels) -> Tensor:
+    return normalise(torch.from_numpy(np.ascontiguousarray(nuclear, np.float32)))
 
 
 def masks_of(flows: npt.NDArray[np.float32], settings: NucleiSettings) -> LabelImage:
