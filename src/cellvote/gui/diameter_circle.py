@@ -44,6 +44,7 @@ class DiameterCircle:
         self._layers = layers
         self._diameter_px: float | None = None
         self._centre: tuple[float, float] | None = None
+        self._drawn: tuple[float, float, float] | None = None
         me = weakref.ref(self)
 
         def _on_mouse_pressed(viewer: ViewerModel, event: Any) -> Generator[None]:
@@ -77,6 +78,7 @@ class DiameterCircle:
         if layer is not None:
             self._redraw()
             return
+        self._drawn = (*self._centre, diameter_px)
         layer = Vectors(
             ring(self._centre, diameter_px),
             name="Diameter",
@@ -99,8 +101,13 @@ class DiameterCircle:
         layer, viewer = self._layers.layer(CIRCLE), self._viewer()
         if layer is None or viewer is None or self._centre is None or self._diameter_px is None:
             return
-        layer.data = ring(self._centre, self._diameter_px)
-        layer.visible = True
+        wanted = (*self._centre, self._diameter_px)
+        if wanted != self._drawn:  # napari takes 50 ms for it
+            self._drawn = wanted
+            with layer.events.data.blocker(viewer._on_layers_change):  # noqa: SLF001 (it lies within the field)
+                layer.data = ring(self._centre, self._diameter_px)
+        if not layer.visible:
+            layer.visible = True
 
     def _on_zoomed(self) -> None:
         """Keep the line as thin as it is: its width is one of the image, too."""

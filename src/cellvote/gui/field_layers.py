@@ -329,7 +329,8 @@ class FieldLayers:
             layer.colormap = colormap
         self._set(layer, values)
         layer.editable = False
-        layer.visible = True
+        if not layer.visible:  # saying it again would draw everything again
+            layer.visible = True
 
     def take_out(self, *roles: str) -> None:
         """Take layers out of the viewer; those that are not there are not missed."""

@@ -40,6 +40,9 @@ MEASURING: Final = "measuring automatic settings on the plate"
 
 _MOST_RESOLVED: Final = 256
 
+_NICE: Final = 5
+"""The window goes first: a network takes every core, and the mouse would wait for it."""
+
 Tell = Callable[[dict[str, Any]], None]
 
 # What a field's own pixels, or a setting that suits them badly, can make a numerical library raise.
@@ -266,6 +269,8 @@ class Inbox:
 
 def main() -> None:
     """Answer requests until the input ends."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     quiet_decoders()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
