@@ -31,7 +31,8 @@ def test_cells_that_touch_have_an_outline_each() -> None:
 
 def test_a_large_field_has_wider_outlines() -> None:
     assert outline_px(np.zeros((640, 640), np.int32)) == 1
-    assert outline_px(np.zeros((2160, 2160), np.int32)) == 2
+    assert outline_px(np.zeros((1080, 1080), np.int32)) == 2
+    assert outline_px(np.zeros((2160, 2160), np.int32)) == 4
 
 
 def test_filled_cells_keep_their_label_ids() -> None:

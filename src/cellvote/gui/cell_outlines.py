@@ -22,7 +22,7 @@ THERE_COLOUR: Final = "#ffab2e"
 """Of the segmentation that it is compared with."""
 
 _FAINT: Final = 0.45
-_PX_PER_WIDTH: Final = 1000
+_PX_PER_WIDTH: Final = 600
 """So many pixels of the image for each pixel that an outline is wide: a large field is seen small."""
 
 

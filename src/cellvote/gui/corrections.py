@@ -5,7 +5,7 @@ from typing import Final
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from cellvote.gui.docks.dock import Connection, heading, row, text_label
+from cellvote.gui.docks.dock import BAD, QUIET, Connection, heading, row, text_label
 from cellvote.gui.session import Session
 from cellvote.gui.step_runner import cellvote_step
 
@@ -104,7 +104,7 @@ class CorrectionsBox(QWidget):
 
     def _on_told(self, message: str, error: bool) -> None:
         self.told_label.setText(message)
-        self.told_label.setStyleSheet("color: #e5534b;" if error else "color: #9aa1ab;")
+        self.told_label.setStyleSheet(f"color: {BAD if error else QUIET};")
         self.told_label.setVisible(bool(message))
 
     def _on_measure_clicked(self) -> None:

@@ -22,7 +22,7 @@ from cellvote.gui.cell_outlines import (
     draw_cells,
     read_preview,
 )
-from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
+from cellvote.gui.docks.dock import BAD, QUIET, combo, fill_combo, row, text_label
 from cellvote.gui.live_preview import LivePreview, PreviewAnswer
 from cellvote.gui.preview_layers import PreviewLayers
 from cellvote.gui.session import Session
@@ -42,7 +42,6 @@ BEFORE_WORDS: Final = " What is drawn is of the settings before."
 
 _SPIN_AFTER_MS: Final = 200
 _OPACITIES: Final[dict[Drawing, int]] = {"outlines": 100, "filled": 40}
-_BAD: Final = "color: #ff8a80;"
 _ONE_FIELD: Final = "The preview shows one field: choose Field or Image in the Plate dock."
 
 
@@ -303,7 +302,7 @@ class PreviewBox(QWidget):
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.status.setText(text)
-        self.status.setStyleSheet(_BAD if bad else "color: #9aa1ab;")
+        self.status.setStyleSheet(f"color: {BAD if bad else QUIET};")
         self.status.setVisible(bool(text) or self.on)
 
     # What a person chooses

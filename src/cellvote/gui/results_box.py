@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
-from cellvote.gui.docks.dock import text_label
+from cellvote.gui.docks.dock import BAD, text_label
 from cellvote.gui.run_results import RunFollower, RunResults
 from cellvote.gui.size_view import SizeView
 from cellvote.plates.acquisition import FieldKey
@@ -118,6 +118,6 @@ class ResultsBox(QWidget):
                 item.setToolTip(f"{record.key}\nClick to look at it")
                 self.failed.addItem(item)
         words = f"{len(keys):,} {'field' if len(keys) == 1 else 'fields'} failed"
-        self.failed_title.setText(f"<span style='color:#ff8a80'>{words}</span> (click to look)")
+        self.failed_title.setText(f"<span style='color:{BAD}'>{words}</span> (click to look)")
         self.failed_title.setVisible(bool(keys))
         self.failed.setVisible(bool(keys))

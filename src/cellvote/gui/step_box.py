@@ -20,7 +20,7 @@ from cellvote.gui.step_runner import Step
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
 
-_GOOD, _BAD = "#4cc38a", "#ff8a80"
+_GOOD, _BAD = "#2f9e6b", "#e5534b"
 _MOST: Final = 500
 _TRUST_AFTER_S: Final = 3.0
 

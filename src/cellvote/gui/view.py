@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 
 from cellvote.gui.session import session_of
 
-_HEIGHTS: Final = (580, 270)
+_HEIGHTS: Final = (540, 310)
 
 DOCKS: Final = ("Plate", "Segment", "Train", "Predict")
 """The docks, as the manifest names them."""

@@ -21,6 +21,11 @@ QToolButton::menu-indicator { image: none; }
 """
 """A tool button that looks like one, its menu's arrow left out: napari draws it over the text."""
 
+QUIET: Final = "#7f8792"
+BAD: Final = "#e5534b"
+CAUTION: Final = "#c98a1b"
+"""Colours of text that can be read on napari's dark and light themes."""
+
 Connection = tuple[SignalInstance, Callable[..., Any]]
 
 
@@ -109,7 +114,7 @@ def text_label(text: str = "", *, quiet: bool = False) -> QLabel:
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
     if quiet:
-        label.setStyleSheet("color: #9aa1ab;")
+        label.setStyleSheet(f"color: {QUIET};")
     return label
 
 

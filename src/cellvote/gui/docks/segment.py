@@ -11,7 +11,7 @@ from cellvote.errors import SettingsError
 from cellvote.gui.background import Background
 from cellvote.gui.corrections import CorrectionsBox
 from cellvote.gui.diameter_circle import DiameterCircle
-from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
+from cellvote.gui.docks.dock import CAUTION, combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
 from cellvote.gui.preview_box import PreviewBox
 from cellvote.gui.results_box import ResultsBox
@@ -23,7 +23,6 @@ from cellvote.study.study import checked_name
 
 DOCK: Final = "segment"
 SEGMENTING: Final = "Segmenting"
-_CAUTION: Final = "color: #f2b34c;"
 
 Methods = dict[str, tuple[type[BaseModel], str]]
 """Settings model and licence note of each method."""
@@ -80,7 +79,7 @@ class SegmentDock(StepDock):
         self.method_box = combo("How cells are found")
         self.method_box.currentIndexChanged.connect(self._on_method_chosen)
         self.licence = text_label("")
-        self.licence.setStyleSheet(_CAUTION)
+        self.licence.setStyleSheet(f"color: {CAUTION};")
         self.licence.setOpenExternalLinks(True)
         self.form_place = QVBoxLayout()
         self.name_line = QLineEdit()
@@ -90,7 +89,7 @@ class SegmentDock(StepDock):
         self.overwrite_box.setToolTip("Throw away what other settings made under this name")
         self.overwrite_box.toggled.connect(self._show_caution)
         self.caution = text_label("")
-        self.caution.setStyleSheet(_CAUTION)
+        self.caution.setStyleSheet(f"color: {CAUTION};")
         self.summary = text_label("", quiet=True)
         self.run_button = QPushButton("Segment all")
         self.run_button.setToolTip("Segment, then measure the cells")
@@ -158,6 +157,7 @@ class SegmentDock(StepDock):
             return
         if self.form is not None:
             self.form_place.removeWidget(self.form)
+            self.form.hide()
             self.form.deleteLater()
         model, licence = self._methods[method]
         channels = {name: list(study.channels) for name in model.model_fields if "channel" in name}

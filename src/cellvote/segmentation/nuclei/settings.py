@@ -5,12 +5,16 @@ from typing import Any, Final
 
 import numpy as np
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from cellvote.plates.acquisition import channel_index
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import Segmentation
 from cellvote.segmentation.growing import GrowthSettings, check_channels, keep_between, with_cells
 from cellvote.settings import validated
+
+ADVANCED: Final[JsonDict] = {"advanced": True}
+"""Marks settings that a form folds away."""
 
 _LARGEST: Final = 12.0
 """Objects of more than this many usual areas are no nuclei."""
@@ -32,6 +36,7 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
         le=500,
         title="Usual diameter (px)",
         description="Taken for images that show too little to measure; empty: measured on a few images of the plate",
+        json_schema_extra=ADVANCED,
     )
     cell_probability_threshold: float = Field(
         0.3,
@@ -53,11 +58,13 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
         le=1,
         title="Smallest nucleus (share)",
         description="Smaller objects than this share of the usual area are debris",
+        json_schema_extra=ADVANCED,
     )
     augment: bool = Field(
         False,
         title="Look four times",
         description="At the image and its mirror images, and takes the mean: a little better, four times as slow",
+        json_schema_extra=ADVANCED,
     )
 
 
