@@ -301,7 +301,8 @@ class SegmentDock(StepDock):
         answer = result.answer if isinstance(result.answer, dict) else {}
         what = "segmented" if step.title == SEGMENTING else "segmented and measured"
         done = answer.get("fields", 0) - len(answer.get("failed", []))
-        return f"{done:,} {'field' if done == 1 else 'fields'} {what} · {answer.get('cells', 0):,} cells · {answer.get('seconds', 0):.0f} s"
+        fields = f"{done:,} {'field' if done == 1 else 'fields'}"
+        return f"{fields} {what} · {answer.get('cells', 0):,} cells · {answer.get('seconds', 0):.0f} s"
 
 
 def _load_methods() -> Methods:
