@@ -55,4 +55,4 @@ class Memory(Generic[T]):
 
 def _name_of(image: Pixels) -> tuple[Any, ...]:
     pixels = np.ascontiguousarray(image)
-    return pixels.shape, pixels.dtype.str, hashlib.blake2b(pixels.view(np.uint8), digest_size=_HASH_BYTES).digest()
+    return pixels.shape, pixels.dtype.str, hashlib.blake2b(pixels.data, digest_size=_HASH_BYTES).digest()
