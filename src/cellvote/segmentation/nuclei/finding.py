@@ -41,9 +41,6 @@ _LEAST_NUCLEI: Final = 0.7
 _TOO_LARGE: Final = 1.07
 """So much larger than they are nuclei are measured on the tuning images: more places lie in large ones."""
 
-_SHOWN_PX: Final = 19.0
-"""How large nuclei are made for the network: a little larger than on average in training, which is seen better."""
-
 _TILE_PX: Final = 1536
 _OVERLAP_PX: Final = 64
 _MIRROR_PX: Final = 24
@@ -183,7 +180,7 @@ def _measured(image: Tensor, network: SizeNetwork) -> float | None:
 
 
 def _factor(diameter_px: float) -> float:
-    return float(np.clip(_SHOWN_PX / diameter_px, 0.05, 3.0))
+    return float(np.clip(DIAMETER_PX / diameter_px, 0.05, 3.0))
 
 
 def _resized(image: Tensor, factor: float) -> Tensor:
