@@ -10,11 +10,15 @@ from pydantic.config import JsonDict
 from cellvote.plates.acquisition import channel_index
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import Segmentation
-from cellvote.segmentation.growing import GrowthSettings, check_channels, keep_between, with_cells
+from cellvote.segmentation.growing import NONE, GrowthSettings, check_channels, keep_between, with_cells
 from cellvote.settings import validated
 
 ADVANCED: Final[JsonDict] = {"advanced": True}
 """Marks settings that a form folds away."""
+
+_SMALLEST: Final = 0.1
+_SMALLEST_OF_A_CELL: Final = 0.35
+"""Smaller objects than these shares of a usual nucleus are debris: by themselves, and as the nucleus of a cell."""
 
 _LARGEST: Final = 12.0
 """Objects of more than this many usual areas are no nuclei."""
@@ -52,12 +56,13 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
         title="Flow threshold",
         description="Nuclei whose shape disagrees more with the flows are dropped; 0 drops none",
     )
-    smallest_nucleus: float = Field(
-        0.1,
+    smallest_nucleus: float | None = Field(
+        None,
         ge=0,
         le=1,
         title="Smallest nucleus (share)",
-        description="Smaller objects than this share of the usual area are debris",
+        description="Smaller objects than this share of the usual area are debris; empty: 0.35 where cells are grown, "
+        "0.1 where nuclei alone are wanted",
         json_schema_extra=ADVANCED,
     )
     augment: bool = Field(
@@ -98,7 +103,7 @@ class NucleiSegmenter:
         chosen = self.settings
         nuclei, diameter_px = find_nuclei(image[channel_index(self.channels, chosen.nuclei_channel)], chosen)
         usual_px = np.pi * diameter_px**2 / 4
-        nuclei = keep_between(nuclei, chosen.smallest_nucleus * usual_px, _LARGEST * usual_px)
+        nuclei = keep_between(nuclei, (chosen.smallest_nucleus or 0.0) * usual_px, _LARGEST * usual_px)
         return with_cells(image, nuclei, self.channels, chosen, diameter_px)
 
 
@@ -120,4 +125,8 @@ def make_nuclei(settings: dict[str, Any], channels: tuple[str, ...], sample: lis
         index = channels.index(wanted.nuclei_channel)
         measured = [measure_diameter(image[index]) for image in sample]
         usual = round(float(np.median([d for d in measured if d is not None] or [20.0])), 2)
-    return NucleiSegmenter(wanted.model_copy(update={"usual_diameter_px": usual}), channels)
+    smallest = wanted.smallest_nucleus
+    if smallest is None:
+        smallest = _SMALLEST if wanted.cells_channel == NONE else _SMALLEST_OF_A_CELL
+    filled = {"usual_diameter_px": usual, "smallest_nucleus": smallest}
+    return NucleiSegmenter(wanted.model_copy(update=filled), channels)
