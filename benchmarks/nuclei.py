@@ -80,9 +80,10 @@ def seconds_for_a_field() -> dict[str, object]:
     image = simulate_field(settings, next(iter(design_plate(settings).wells))).image[0]
     by_network(image)
     times = []
-    for _ in range(5):
+    for i in range(1, 6):
+        other = image + np.asarray(i, image.dtype)  # of an image that was just seen the flows are remembered
         started = time.perf_counter()
-        n = int(by_network(image).max())
+        n = int(by_network(other).max())
         times.append(time.perf_counter() - started)
     return {
         "size_px": list(image.shape),
