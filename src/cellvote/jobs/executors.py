@@ -29,7 +29,6 @@ ONE_THREAD: Final = {
     "BLIS_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
 }
 """What numerical libraries read while they are loaded: one thread each, so that N workers keep N cores busy."""
 
@@ -191,8 +190,6 @@ def limit_threads() -> None:
         sys.modules["torch"].set_num_threads(1)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
-    if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
     _limited.done = True
 
 
@@ -205,7 +202,7 @@ def _open_cluster(address: str) -> Iterator[tuple[Executor, int]]:
     except ImportError as error:
         raise WorkerError('--scheduler needs dask.distributed: pip install "cellvote[cluster]"') from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout="10s", set_as_default=False)  # else dask arrays would compute there
     except (OSError, ValueError) as error:
         raise WorkerError(f"the scheduler {address} cannot be reached ({error}). Is it running?") from error
     log = logging.getLogger("distributed.client")
