@@ -43,8 +43,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients give up on a scheduler at once."""
     client = distributed.Client
 
-    def connect(address: str, timeout: str) -> Any:
-        return client(address, timeout="0.2s")
+    def connect(address: str, **options: Any) -> Any:
+        return client(address, **options | {"timeout": "0.2s"})
 
     monkeypatch.setattr(distributed, "Client", connect)
 
