@@ -314,7 +314,7 @@ def test_a_scheduler_that_cannot_be_reached(
     call: Call, tmp_path: Path, new_study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = distributed.Client
-    monkeypatch.setattr(distributed, "Client", lambda address, timeout: client(address, timeout="0.2s"))
+    monkeypatch.setattr(distributed, "Client", lambda address, **_: client(address, timeout="0.2s"))
     before = contents(tmp_path)
     said = call("segment", new_study.path, "--method", "watershed", "--scheduler", "tcp://127.0.0.1:9")
     assert said.code == 2
