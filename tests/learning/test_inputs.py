@@ -17,25 +17,25 @@ CELLS = pd.DataFrame(
 
 
 def test_measurements_are_taken_in_the_order_of_the_classifier() -> None:
-    matrix = feature_matrix(CELLS, Inputs(kind="measurements", columns=("intensity_max_GFP", "area")))
+    matrix = feature_matrix(CELLS, Inputs(parts=("measurements",), columns=("intensity_max_GFP", "area")))
     assert matrix.dtype == np.float32
     assert matrix[0].tolist() == [10, 1]
 
 
 def test_what_is_not_a_finite_number_is_a_gap() -> None:
-    matrix = feature_matrix(CELLS, Inputs(kind="measurements", columns=("area",)))
+    matrix = feature_matrix(CELLS, Inputs(parts=("measurements",), columns=("area",)))
     assert np.isnan(matrix[:, 0]).tolist() == [False, False, True, False, False, True]
 
 
 def test_the_table_of_the_study_is_not_changed() -> None:
     before = CELLS.copy()
-    wanted = Inputs(kind="measurements", columns=("area", "intensity_max_GFP"), channels=("GFP",), scale="plate")
+    wanted = Inputs(parts=("measurements",), columns=("area", "intensity_max_GFP"), channels=("GFP",), scale="plate")
     feature_matrix(CELLS, wanted)
     pd.testing.assert_frame_equal(CELLS, before)
 
 
 def test_relative_to_the_plate_a_brighter_plate_is_no_brighter() -> None:
-    wanted = Inputs(kind="measurements", columns=("area", "intensity_max_GFP"), channels=("GFP",), scale="plate")
+    wanted = Inputs(parts=("measurements",), columns=("area", "intensity_max_GFP"), channels=("GFP",), scale="plate")
     matrix = feature_matrix(CELLS, wanted)
     np.testing.assert_allclose(matrix[:3, 1], matrix[3:, 1], rtol=1e-6)
     assert (np.diff(matrix[:3, 1]) > 0).all()
@@ -44,7 +44,7 @@ def test_relative_to_the_plate_a_brighter_plate_is_no_brighter() -> None:
 
 def test_shapes_alone_are_the_same_relative_to_the_plate() -> None:
     plain, scaled = (
-        feature_matrix(CELLS, Inputs(kind="measurements", columns=("area",), channels=("GFP",), scale=scale))
+        feature_matrix(CELLS, Inputs(parts=("measurements",), columns=("area",), channels=("GFP",), scale=scale))
         for scale in ("none", "plate")
     )
     np.testing.assert_array_equal(plain, scaled)
@@ -53,7 +53,7 @@ def test_shapes_alone_are_the_same_relative_to_the_plate() -> None:
 @pytest.mark.parametrize("value", [7.0, np.nan], ids=["the same", "not known"])
 def test_a_measurement_that_tells_nothing_on_a_plate_tells_nothing_relative_to_it(value: float) -> None:
     flat = CELLS.assign(intensity_max_GFP=CELLS["intensity_max_GFP"].where(CELLS["plate"] == "P", value))
-    wanted = Inputs(kind="measurements", columns=("intensity_max_GFP",), channels=("GFP",), scale="plate")
+    wanted = Inputs(parts=("measurements",), columns=("intensity_max_GFP",), channels=("GFP",), scale="plate")
     matrix = feature_matrix(flat, wanted)[:, 0]
     assert len(set(matrix[:3])) == 3
     np.testing.assert_array_equal(matrix[3:], [matrix[3]] * 3)
@@ -61,7 +61,7 @@ def test_a_measurement_that_tells_nothing_on_a_plate_tells_nothing_relative_to_i
 
 
 def test_a_measurement_that_is_missing_is_named_with_the_channels_of_both_sides() -> None:
-    wanted = Inputs(kind="measurements", columns=("area", "intensity_max_DNA"), channels=("DNA", "Actin"))
+    wanted = Inputs(parts=("measurements",), columns=("area", "intensity_max_DNA"), channels=("DNA", "Actin"))
     with pytest.raises(ClassifierError) as caught:
         feature_matrix(CELLS, wanted)
     message = str(caught.value)
@@ -70,7 +70,7 @@ def test_a_measurement_that_is_missing_is_named_with_the_channels_of_both_sides(
 
 
 def test_channels_are_found_by_name_in_any_order() -> None:
-    wanted = Inputs(kind="crops", channels=("Actin", "dna"), size_px=32)
+    wanted = Inputs(parts=("pixels",), channels=("Actin", "dna"), size_px=(32, 32))
     assert channel_rows(("DNA", "Reporter", "Actin"), wanted) == [2, 0]
     with pytest.raises(ChannelError, match="no channel 'Actin'; the images have: DNA"):
         channel_rows(("DNA",), wanted)

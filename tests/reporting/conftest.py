@@ -154,7 +154,7 @@ def _write_classifier(study: Study, plan: Plan) -> None:
         architecture="forest",
         classes=tuple(plan.classes),
         class_column=plan.class_column,
-        inputs=Inputs(kind="measurements", columns=("area",), channels=CHANNELS),
+        inputs=Inputs(parts=("measurements",), columns=("area",), channels=CHANNELS),
         settings={"architecture": "forest", "split_by": "well", "folds": 2, "seed": 0, "n_trees": 10},
         split_by="well",
         n_folds=2,

@@ -150,8 +150,12 @@ class SettingsForm(QWidget):
 
     def _is_used(self, name: str, architecture: str) -> bool:
         extra = self.model.model_fields[name].json_schema_extra
-        only = extra.get("architectures") if isinstance(extra, dict) else None
-        return not isinstance(only, list) or architecture in only
+        if not isinstance(extra, dict):
+            return True
+        only, but = extra.get("architectures"), extra.get("except")
+        return (not isinstance(only, list) or architecture in only) and not (
+            isinstance(but, list) and architecture in but
+        )
 
     def names(self) -> list[str]:
         """The settings that the form shows now."""

@@ -193,7 +193,7 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
         for name in plan.classes
     )
     seconds, n_bytes = None, None
-    if plan.inputs.kind == "measurements":
+    if not plan.inputs.has_images:
         train = cells.fold != 0
         features = training_features(study, plan, plan.inputs)[train]
         started = time.monotonic()
@@ -203,12 +203,12 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
         else:
             fit_logistic(features, cells.codes[train], settings.seed)
             seconds = (time.monotonic() - started) * plan.n_folds + 1
-    elif not crops_are_current(study, plan.segmentation, plan.inputs.size_px or 0):
+    elif not crops_are_current(study, plan.segmentation, (plan.inputs.size_px or (0,))[0]):
         n_cells = len(study.read_cells(plan.segmentation, ["label_id"]))
         itemsize = study.read_field(study.fields[0]).dtype.itemsize
-        n_bytes = int(n_cells * len(study.channels) * (plan.inputs.size_px or 0) ** 2 * itemsize)
+        n_bytes = int(n_cells * len(study.channels) * ((plan.inputs.size_px or (0,))[0]) ** 2 * itemsize)
     return DryRun(
-        reads=f"{plan.inputs.kind} of {classes}",
+        reads=f"{' and '.join(plan.inputs.parts)} of {classes}",
         computes=f"{settings.architecture} in {plan.n_folds} folds, held out by {settings.split_by}, on {device}",
         writes=str(study.path / "models"),
         seconds=seconds,
@@ -229,7 +229,7 @@ def dry_run_predict(study: Study, classifier: Classifier, segmentation: str, dev
         classic_probabilities(models, features, unseen, len(info.classes), report=ignore_progress, cancel=CancelToken())
         seconds = (time.monotonic() - started) * max(1.0, len(cells) / max(len(features), 1)) + 1
     return DryRun(
-        reads=f"{info.inputs.kind} of {len(cells):,} cells",
+        reads=f"{' and '.join(info.inputs.parts)} of {len(cells):,} cells",
         computes=f"{info.architecture}, {info.n_folds} models, on {device}; votes by field, well and treatment",
         writes=str(study.predictions_folder(info.name)),
         seconds=seconds,

@@ -78,7 +78,7 @@ def predict_study(
         raise PredictionsError(f"{study.path}: no cell was measured: there is nothing to predict.")
     if classifier.info.inputs.size_px is not None:
         channel_rows(study.channels, classifier.info.inputs)  # says what is missing before anything is cut
-        size_px = classifier.info.inputs.size_px
+        size_px = classifier.info.inputs.size_px[0]
         cut_study_crops(study, name, size_px, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
     said = cell_probabilities(study, classifier, name, cells, device=device, report=report, cancel=cancel)
     classes = classifier.info.classes

@@ -50,7 +50,7 @@ def cell_probabilities(
         )
     from cellvote.learning.networks.device import choose_device
 
-    crops = open_crops(study, segmentation, info.inputs.size_px or 0)
+    crops = open_crops(study, segmentation, (info.inputs.size_px or (0,))[0])
     rows = cells["row"].to_numpy()
     channels = channel_rows(study.channels, info.inputs)
     stored = _stored_limits(classifier, len(channels))
@@ -97,7 +97,7 @@ def check_device(device: str, inputs: Inputs) -> None:
     DeviceError
         Where it is not there, or classifiers on measurements cannot use it.
     """
-    if inputs.kind == "crops":
+    if inputs.has_images:
         from cellvote.learning.networks.device import choose_device
 
         choose_device(device)

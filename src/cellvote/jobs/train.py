@@ -138,11 +138,11 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
 def _inputs(study: Study, table: pd.DataFrame, settings: TrainSettings) -> Inputs:
     if settings.architecture not in NETWORK_BUILDERS:
         columns = tuple(feature_columns(table))
-        return Inputs(kind="measurements", columns=columns, channels=study.channels, scale=settings.scale)
-    wanted = Inputs(kind="crops", channels=settings.channels or study.channels)
+        return Inputs(parts=("measurements",), columns=columns, channels=study.channels, scale=settings.scale)
+    wanted = Inputs(parts=("pixels",), channels=settings.channels or study.channels)
     channels = tuple(study.channels[i] for i in channel_rows(study.channels, wanted))
     size_px = settings.crop_size_px or usual_crop_size_px(table)
-    return Inputs(kind="crops", channels=channels, size_px=size_px, scale=settings.scale)
+    return Inputs(parts=("pixels",), channels=channels, size_px=(size_px, size_px), scale=settings.scale)
 
 
 def train_study(
@@ -189,7 +189,7 @@ def train_study(
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
     if plan.inputs.size_px is not None:
-        size_px, segmentation = plan.inputs.size_px, plan.segmentation
+        size_px, segmentation = plan.inputs.size_px[0], plan.segmentation
         cut_study_crops(
             study, segmentation, size_px, workers=workers, scheduler=scheduler, report=report, cancel=cancel
         )
@@ -240,7 +240,7 @@ def _fit(
 ) -> tuple[Any, ...]:
     """Fit the model of each fold; for networks, say what was black and white in each."""
     history = History(folder / "history.csv")
-    if plan.inputs.kind == "crops":
+    if plan.inputs.has_images:
         return _fit_networks(study, plan, folder, device, history, report, cancel)
     features, cells = training_features(study, plan, plan.inputs), plan.training_cells()
     train_classic(cells, features, plan.settings, folder, jobs=jobs, history=history, report=report, cancel=cancel)
@@ -259,7 +259,7 @@ def _fit_networks(
     from cellvote.learning.networks.crops_on_device import intensity_limits
     from cellvote.learning.networks.device import choose_device
 
-    crops = open_crops(study, plan.segmentation, plan.inputs.size_px or 0)
+    crops = open_crops(study, plan.segmentation, (plan.inputs.size_px or (0,))[0])
     channels = channel_rows(study.channels, plan.inputs)
     own = np.asarray(crops[plan.cells["row"].to_numpy()])[:, channels]
     cells = plan.training_cells()
@@ -313,7 +313,7 @@ def _describe(study: Study, plan: TrainingPlan, name: str, limits: tuple[Any, ..
         segmentation={"name": plan.segmentation, **note},
         intensity_limits=limits,
         training_data=_data_hash(plan),
-        versions=current_versions(network=plan.inputs.kind == "crops"),
+        versions=current_versions(network=plan.inputs.has_images),
     )
 
 
@@ -338,7 +338,7 @@ def _baselines(study: Study, plan: TrainingPlan, settings: VoteSettings) -> dict
     codes = pd.Index(plan.classes).get_indexer(pd.Index(plan.wells["class_name"])).astype(np.int64)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
     table = feature_columns(study.read_cells(plan.segmentation))
-    inputs = Inputs(kind="measurements", columns=tuple(table), channels=study.channels, scale=plan.settings.scale)
+    inputs = Inputs(parts=("measurements",), columns=tuple(table), channels=study.channels, scale=plan.settings.scale)
     features = training_features(study, plan, inputs)
     said = measurement_probabilities(features, cells.codes, cells.fold, cells.n_classes, plan.settings.seed)
     logistic = evaluate_predictions(

@@ -19,10 +19,25 @@ def _small_resnet(channels: int, size_px: int, n_classes: int) -> "nn.Module":
     return SmallResNet(channels, n_classes)
 
 
+CLASSIC: Final = ("forest", "boosting", "logistic")
+"""Architectures on measurements, without a network."""
+
 NETWORK_BUILDERS: Final[dict[str, NetworkBuilder]] = {"small-resnet": _small_resnet}
 
-CLASSIC: Final = ("forest", "logistic")
-"""Architectures on measurements, without a network."""
+
+def checked_architecture(name: str) -> str:
+    """Give the name back where there is such an architecture.
+
+    Raises
+    ------
+    ClassifierError
+        Where there is none.
+    """
+    if name not in CLASSIC and name not in NETWORK_BUILDERS:
+        raise ClassifierError(
+            f"there is no architecture {name!r}; there are: {', '.join((*CLASSIC, *NETWORK_BUILDERS))}."
+        )
+    return name
 
 
 def build_architecture(

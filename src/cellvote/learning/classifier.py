@@ -19,7 +19,7 @@ from cellvote.learning.inputs import Inputs
 from cellvote.plates.acquisition import FIELD
 from cellvote.study.atomic import read_json, read_table
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 UNSEEN: Final = -1
 """The fold of a cell that no model was trained on: all models have a say."""
 
@@ -67,7 +67,7 @@ class Classifier:
     @property
     def is_network(self) -> bool:
         """Whether it is fed crops."""
-        return self.info.inputs.kind == "crops"
+        return self.info.inputs.has_images
 
     @property
     def weights_path(self) -> Path:

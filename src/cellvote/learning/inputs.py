@@ -11,6 +11,8 @@ from cellvote.errors import ClassifierError
 from cellvote.plates.acquisition import channel_index
 
 Features = npt.NDArray[np.float32]
+Unit = Literal["cell", "field"]
+Part = Literal["pixels", "mask", "flows", "measurements"]
 
 
 class Inputs(BaseModel, frozen=True):
@@ -18,23 +20,45 @@ class Inputs(BaseModel, frozen=True):
 
     Attributes
     ----------
-    kind
-        ``measurements`` (columns of the cells table) or ``crops``.
+    unit
+        Cells, or whole fields.
+    parts
+        In the order in which a network takes them: images (``pixels``, ``mask``, ``flows``) and ``measurements``.
+    separate
+        Whether every part is a stream of its own; otherwise all images are stacked as channels of one.
     columns
         The measurements, in order.
     channels
-        The channels of the crops, in order; for measurements those of the study that it was trained on.
+        The channels of the pixels, in order; for measurements those of the study that it was trained on.
     size_px
-        Width of the crops.
+        Height and width of the images; None where there are none.
+    cut
+        Whether crops are padded to their size, or rescaled.
+    background
+        Whether a crop shows what is around the cell.
     scale
-        Whether grey values are taken as they are, or relative to the plate.
+        What grey values are relative to.
     """
 
-    kind: Literal["measurements", "crops"]
+    unit: Unit = "cell"
+    parts: tuple[Part, ...]
+    separate: bool = False
     columns: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    size_px: int | None = None
-    scale: Literal["plate", "none"] = "none"
+    size_px: tuple[int, int] | None = None
+    cut: Literal["pad", "rescale"] = "pad"
+    background: Literal["kept", "zeroed"] = "kept"
+    scale: Literal["plate", "control", "image", "none"] = "none"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether it is fed images, so is a network."""
+        return any(part != "measurements" for part in self.parts)
+
+    @property
+    def has_measurements(self) -> bool:
+        """Whether it is fed measurements."""
+        return "measurements" in self.parts
 
 
 def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:

@@ -122,7 +122,7 @@ def _empty_network(info: ClassifierInfo) -> Any:
     return build_architecture(
         info.architecture,
         channels=len(info.inputs.channels),
-        size_px=info.inputs.size_px or 0,
+        size_px=(info.inputs.size_px or (0,))[0],
         n_classes=len(info.classes),
     )
 

@@ -52,8 +52,9 @@ def _classifier(contents: ReportContents) -> Rows:
     info = contents.info
     inputs = info.inputs
     fed = f"{len(inputs.columns)} measurements of each cell"
-    if inputs.kind == "crops":
-        fed = f"crops of {inputs.size_px} × {inputs.size_px} px, channels {', '.join(inputs.channels)}"
+    if inputs.size_px is not None:
+        height, width = inputs.size_px
+        fed = f"{' and '.join(inputs.parts)} of {height} × {width} px, channels {', '.join(inputs.channels)}"
     rows = [
         ("architecture", info.architecture),
         ("classes", f"{', '.join(info.classes)} (plate-map column {info.class_column})"),

@@ -212,7 +212,7 @@ def _gallery(contents: ReportContents) -> tuple[Gallery | None, str]:
             contents.segmentation,
             contents.info.classes,
             contents.truth,
-            size_px=contents.info.inputs.size_px,
+            size_px=max(contents.info.inputs.size_px or (0,)) or None,
             n=n,
         )
     except (ImageReadError, StudyError) as error:

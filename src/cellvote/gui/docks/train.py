@@ -28,6 +28,7 @@ from cellvote.gui.history import Score, read_history, read_scores, warnings_of
 from cellvote.gui.settings_form import SettingsForm
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
+from cellvote.learning.architectures import CLASSIC, NETWORK_BUILDERS
 from cellvote.learning.settings import TrainSettings
 from cellvote.study.study import checked_name
 
@@ -120,8 +121,12 @@ class TrainDock(StepDock):
         if self.form is not None:
             self.form_place.removeWidget(self.form)
             self.form.deleteLater()
-        choices = {"channels": study.channels, "segmentation": study.segmentations}
-        self.form = SettingsForm(TrainSettings, choices=choices, hidden={"split_by"})
+        choices = {
+            "architecture": (*CLASSIC, *NETWORK_BUILDERS),
+            "channels": study.channels,
+            "segmentation": study.segmentations,
+        }
+        self.form = SettingsForm(TrainSettings, choices=choices, hidden={"split_by", "unit"}, fold=True)
         self.form.valueChanged.connect(self._on_form_changed)
         self.form_place.addWidget(self.form)
         self._on_form_changed()

@@ -1,0 +1,42 @@
+"""How a classifier is trained: one model for the form, the command line and the saved file."""
+
+from cellvote.learning.settings.augmentation import AugmentationSettings
+from cellvote.learning.settings.feeding import FeedingSettings
+from cellvote.learning.settings.fitting import ClassicSettings, FittingSettings, StartingSettings
+from cellvote.learning.settings.splitting import SplittingSettings
+from cellvote.learning.settings.subject import SubjectSettings
+
+__all__ = ["AugmentationSettings", "FeedingSettings", "TrainSettings", "settings_for"]
+
+
+class TrainSettings(
+    AugmentationSettings,
+    StartingSettings,
+    FittingSettings,
+    ClassicSettings,
+    FeedingSettings,
+    SplittingSettings,
+    SubjectSettings,
+    frozen=True,
+    extra="forbid",
+    coerce_numbers_to_str=True,
+):
+    """How a classifier is trained and held to account.
+
+    A field that only some architectures use names them in ``json_schema_extra["architectures"]``, one that some do
+    not use names these in ``["except"]``.
+    """
+
+
+def uses(name: str, architecture: str) -> bool:
+    """Whether an architecture uses a setting."""
+    extra = TrainSettings.model_fields[name].json_schema_extra
+    if not isinstance(extra, dict):
+        return True
+    only, but = extra.get("architectures"), extra.get("except")
+    return (not isinstance(only, list) or architecture in only) and not (isinstance(but, list) and architecture in but)
+
+
+def settings_for(architecture: str) -> list[str]:
+    """Name the settings that an architecture uses, in their order."""
+    return [name for name in TrainSettings.model_fields if uses(name, architecture)]

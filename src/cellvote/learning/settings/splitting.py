@@ -1,0 +1,37 @@
+"""How a classifier is held to account: settings of the split."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class SplittingSettings(BaseModel, frozen=True):
+    """What is held out whole, and in how many folds."""
+
+    split_by: str = Field(
+        "well",
+        title="Hold out by",
+        description="Whole wells, plates or values of a plate-map column are held out together: never single cells; "
+        "two of them (compound,batch): what is tested shares neither with what was learned",
+    )
+    folds: int = Field(
+        5,
+        ge=2,
+        le=50,
+        title="Folds",
+        description="At most this many; with fewer groups each is left out once",
+    )
+    leave_one_out: bool = Field(
+        False,
+        title="Leave one out",
+        description="Every well, plate or value is held out by itself, however many there are",
+        json_schema_extra={"advanced": True},
+    )
+    balance: Literal["weights", "sampling", "downsample", "downsample-to-second", "none"] = Field(
+        "weights",
+        title="Balance",
+        description="weights: each class weighs the same; sampling: each is drawn equally often; downsample: to the "
+        "smallest class; downsample-to-second: the largest to the size of the second; none: as they are",
+        json_schema_extra={"advanced": True},
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same classifier")
