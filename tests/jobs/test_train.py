@@ -239,7 +239,7 @@ def test_a_cancelled_training_goes_on_and_ends_the_same(study: Study, finished_s
 def test_a_network_is_trained_on_crops_and_a_cancelled_run_ends_the_same(study: Study) -> None:
     whole = train(study, settings=NETWORK, name="whole")
     assert whole.is_network
-    assert whole.info.inputs.size_px == 24
+    assert whole.info.inputs.size_px == (24, 24)
     assert np.shape(whole.info.intensity_limits) == (whole.info.n_folds, 2, 3)
     assert {path.name for path in whole.folder.iterdir()} == {
         "history.csv",
