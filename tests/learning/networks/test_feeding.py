@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from cellvote.learning.examples import Examples, StoredImages
 from cellvote.learning.networks.feeding import Feed
 

@@ -14,6 +14,7 @@ from cellvote.plates.file_planes import FilePlanes, file_planes
 from cellvote.plates.layouts.base import Folder
 from cellvote.plates.layouts.file_stacks import StackedPlanes, stacked_planes
 from cellvote.plates.layouts.name_meanings import Meanings, read_meanings
+from cellvote.plates.layouts.name_plates import POSITION, read_name_plates
 from cellvote.plates.layouts.name_wells import LIKELY
 from cellvote.plates.layouts.named_groups import check_unique, natural, plate_of
 from cellvote.plates.wells import PLATE_SHAPES
@@ -34,7 +35,8 @@ _LEAST_COMPLETE: Final = 0.9
 class ImageFolder:
     """Images that lie in a folder, or in a folder for each class: no wells; every image is a numbered field.
 
-    The plate map has a row for each field: ``image_name``, and ``class_name`` where folders are classes.
+    The plate map has a row for each field: ``image_name``, ``class_name`` where folders are classes, and ``position``
+    where names tell plates and places on them.
     """
 
     name = "image-folder"
@@ -58,12 +60,19 @@ class ImageFolder:
         folders = [path.rpartition("/")[0] for path in files["path"]]
         plates = {below: _plate(folder, below, classes) for below in dict.fromkeys(folders)}
         files["plate"] = pd.array([plates[below] for below in folders], dtype="str")
+        told = read_name_plates(files["path"].tolist(), classes) if len(set(plates.values())) == 1 else None
+        if told is not None:
+            files["plate"] = pd.array(told.plates, dtype="str")
+            doubts.append(told.ask(files["path"].tolist()))
         files["field"] = _numbered(files)
         files["well"] = ""
         held, mixed = _looked_into(folder, files)
         planes = plane_table(held.planes)
         check_unique(folder, planes)
         names = field_names(held.planes, classes) if (planes["well"] == "").any() else None
+        if names is not None and told is not None and told.positions is not None:
+            at = dict(zip(zip(files["plate"], files["field"], strict=True), told.positions, strict=True))
+            names[POSITION] = pd.array([at[k] for k in zip(names["plate"], names["field"], strict=True)], dtype="str")
         labels, problems = _label_images(masks, files)
         return Acquisition(
             folder.path,
