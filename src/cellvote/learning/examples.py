@@ -50,10 +50,34 @@ class StoredImages:
         """Choose some of the examples; pixels are not copied."""
         return replace(self, rows=self.rows[index], group=self.group[index])
 
+    def gather(self, batch: IntArray, out: Images | None = None) -> Images:
+        """Copy the images of some examples, as stored: N×c×H×W.
+
+        Parameters
+        ----------
+        out
+            Where to; a new array where it is not given.
+        """
+        array, rows = np.asarray(self.array), self.rows[batch]
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(array):
+            raise IndexError(f"the images have {len(array)} rows, not {int(rows.max()) + 1}.")
+        if np.array_equal(self.channels, np.arange(array.shape[1])):
+            return np.take(array, rows, axis=0, out=out, mode="clip")  # checked above; with "raise" it would buffer
+        picked = array[rows[:, None], self.channels]
+        if out is None:
+            return picked
+        out[...] = picked
+        return out
+
     @property
     def example_bytes(self) -> int:
         """How many bytes an example takes as stored."""
         return int(np.prod(self.array.shape[2:])) * len(self.channels) * self.array.dtype.itemsize
+
+
+def signed(array: Images) -> Images:
+    """See uint16 as int16, which torch can gather and copy on every device."""
+    return array.view(np.int16) if array.dtype == np.uint16 else array
 
 
 @dataclass(frozen=True)
