@@ -6,7 +6,7 @@ it is the vote by mean probability, and a ridge draws it there.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -74,13 +74,15 @@ def describe_cells(block: Floats) -> Floats:
     return np.concatenate([*parts, block] if len(block) <= MOST_NAMED else parts)
 
 
-def fit_pooling(probabilities: Floats, well: Codes, truth: Codes, fold: Codes | None = None) -> Pooling:
+def fit_pooling(
+    columns: list[npt.NDArray[np.floating[Any]]], well: Codes, truth: Codes, fold: Codes | None = None
+) -> Pooling:
     """Learn which cells to listen to.
 
     Parameters
     ----------
-    probabilities
-        (N, K) of cells, each by models that never saw it.
+    columns
+        K arrays of (N,): the probabilities of each class, of cells that the models never saw.
     well
         (N,) which well each is in, from 0.
     truth
@@ -88,8 +90,8 @@ def fit_pooling(probabilities: Floats, well: Codes, truth: Codes, fold: Codes | 
     fold
         (W,) fold of each well; with it, what each fold's wells are pooled by is learned from the others alone.
     """
-    chosen = _some_cells(well, len(truth), probabilities.shape[1])
-    probabilities, well = probabilities[chosen], well[chosen]
+    chosen = _some_cells(well, len(truth), len(columns))
+    probabilities, well = np.stack([column[chosen] for column in columns], axis=1).astype(float), well[chosen]
     whole = _fit(probabilities, well, truth)
     folds = {}
     for number in () if fold is None else np.unique(fold):

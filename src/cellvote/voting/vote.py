@@ -115,8 +115,7 @@ def vote(
         predictions = predictions[~unplaced]
     result = _Box(predictions, by, classes, settings, calibration).result()
     if calibration is not None and settings.set_level is not None:
-        level = next((name for name, keys in LEVELS.items() if keys == by), "")
-        result = calibration.add_sets(result, level, settings)
+        result = calibration.add_sets(result, predictions, by, settings)
         if settings.undecided_unless_single:
             result["class"] = _decided_by_sets(result, list(classes))
     return result
