@@ -8,7 +8,7 @@ from cellvote.errors import ClassesError, PlateMapError
 from cellvote.plates.acquisition import place_columns
 from cellvote.plates.plate_map import find_column
 
-RESERVED = frozenset({"tie", "too few cells"})
+RESERVED = frozenset({"tie", "too few cells", "undecided"})
 """Values that a vote may take beside the classes; no class may be called so."""
 
 

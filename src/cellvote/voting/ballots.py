@@ -1,4 +1,4 @@
-"""What each cell puts into the box, counted by group: block by block, so that a million cells fit beside their table."""
+"""What each cell puts into the box, counted by group; block by block, so that little memory is needed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,7 +122,9 @@ def count_ballots(
         starts = np.flatnonzero(np.diff(own, prepend=-1))
         there = own[starts]
         tally.sums[there] += np.add.reduceat(ballots, starts, axis=1).T
-        tally.weights[there] += np.diff(starts, append=len(own)) if weights is None else np.add.reduceat(weights, starts)
+        tally.weights[there] += (
+            np.diff(starts, append=len(own)) if weights is None else np.add.reduceat(weights, starts)
+        )
     return tally
 
 

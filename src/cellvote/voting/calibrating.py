@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,8 @@ def fit_conformal(
     treatments: pd.DataFrame | None = None,
     *,
     methods: Iterable[str] = METHODS,
-    exclude_flags: tuple[Any, ...] = (),
     most_cells: int | None = MOST_CELLS_KEPT,
+    pooling: Pooling | None = None,
 ) -> VoteCalibration:
     """Calibrate sets and votes at every level.
 
@@ -52,6 +52,8 @@ def fit_conformal(
         The ways to vote that will be used.
     most_cells
         Cells kept of each well; None keeps all.
+    pooling
+        Attention that is learned already; it is learned here where it is not given.
 
     Raises
     ------
@@ -73,10 +75,11 @@ def fit_conformal(
         table = table.assign(fold=well)
     unit = _joined(table, unit_columns)
     scores = [_cell_scores(table, columns, truth, well, unit, most_cells)]
-    pooling = _fit_attention(table, columns, truth, well) if "attention" in methods else None
+    if pooling is None and "attention" in methods:
+        pooling = _fit_attention(table, columns, truth, well)
     draft = VoteCalibration(classes, pd.DataFrame(columns=list(_COLUMNS)), pooling)
     for method in methods:
-        settings = VoteSettings(method=method, min_cells=1, set_level=None, exclude_flags=exclude_flags)
+        settings = VoteSettings(method=method, min_cells=1, set_level=None)
         scores += [_vote_scores(table, level, settings, draft, unit_columns) for level in ("field", "well")]
         if treatments is not None:
             treated = table.merge(treatments, on=place_columns(treatments), how="inner")

@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cellvote.plates.acquisition import place_columns
 from cellvote.voting.calibrating import fit_conformal
-from cellvote.voting.conformal import VoteCalibration, folds_apart, groups_apart
+from cellvote.voting.conformal import Cuts, VoteCalibration, folds_apart, groups_apart
+from cellvote.voting.cuts import least_units
 from cellvote.voting.metrics import codes_of
 from cellvote.voting.settings import IN_SET, LEVELS, NO_VOTE, VoteSettings
 from cellvote.voting.vote import that_have_a_say, vote
@@ -22,6 +22,7 @@ def evaluate_sets(
     treatments: pd.DataFrame | None = None,
     settings: VoteSettings | None = None,
     calibration: VoteCalibration | None = None,
+    at_home: bool = True,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Count how often the sets of wells that no model has seen hold their true class.
 
@@ -30,8 +31,10 @@ def evaluate_sets(
     predictions
         As `evaluation.evaluate_predictions` takes them, with ``fold`` where they are those of the training study.
     calibration
-        What another study calibrated. Where it is not given, these predictions calibrate themselves, each fold by
-        the wells of the others.
+        What the classifier's own study calibrated.
+    at_home
+        Whether these are held-out predictions of that study: they calibrate themselves, each fold by the wells of the
+        others, as the votes are counted now. Attention stays as it was learned, without each fold's own wells.
 
     Returns
     -------
@@ -48,8 +51,13 @@ def evaluate_sets(
     if settings.set_level is None:
         return None, ["conformal: no sets were asked for (set_level)."]
     predictions = that_have_a_say(predictions, settings)
+    if at_home:
+        pooling = calibration.pooling if calibration is not None else None
+        calibration = fit_conformal(
+            predictions, treatments, methods=(settings.method,), most_cells=None, pooling=pooling
+        )
     if calibration is None:
-        calibration = fit_conformal(predictions, treatments, methods=(settings.method,), most_cells=None)
+        return None, ["conformal: the classifier was trained before votes were calibrated. Train it again."]
     result: dict[str, Any] = {
         "level": settings.set_level,
         "coverage": None,
@@ -76,10 +84,11 @@ def _promises(units: dict[str, str], level: float) -> list[str]:
     by_wells = [name for name, unit in units.items() if unit == "well"]
     if not by_wells:
         return []
-    return [
+    note = (
         f"conformal: sets of {', '.join(by_wells)} were calibrated by wells: {100 * level:g} % is promised for further "
-        "wells like these; of plates that differ as plates do, nothing is promised before enough plates calibrate."
-    ]
+        f"wells like these. For plates never seen it would take {least_units(level)} plates to calibrate."
+    )
+    return [note]
 
 
 def _level(
@@ -93,7 +102,8 @@ def _level(
         sets = calibration.cell_sets(predictions, settings)
         if isinstance(sets, str):
             return sets
-        return _count(predictions, sets, level, calibration, settings, folds_apart(predictions))
+        found = calibration.cuts(level, settings, pd.unique(pd.Series(folds_apart(predictions))))
+        return found if isinstance(found, str) else _count(predictions, sets, calibration.classes, found)
     if level == "treatment":
         if treatments is None:
             return "the plate map names no treatments."
@@ -118,21 +128,12 @@ def _level(
         return found
     about = about.reset_index()
     about = about.assign(plate=about["of_plate"])
-    return _count(about[voted], votes[voted], level, calibration, settings, apart[voted])
+    return _count(about[voted], votes[voted], calibration.classes, found)
 
 
-def _count(
-    about: pd.DataFrame,
-    sets: pd.DataFrame,
-    level: str,
-    calibration: VoteCalibration,
-    settings: VoteSettings,
-    apart: npt.NDArray[np.object_],
-) -> dict[str, Any]:
-    cuts = calibration.cuts(level, settings, pd.unique(pd.Series(apart)))
-    assert not isinstance(cuts, str)
-    held = sets[[f"{IN_SET}{name}" for name in calibration.classes]].to_numpy(bool)
-    truth = codes_of(about["truth"], calibration.classes)
+def _count(about: pd.DataFrame, sets: pd.DataFrame, classes: tuple[str, ...], cuts: Cuts) -> dict[str, Any]:
+    held = sets[[f"{IN_SET}{name}" for name in classes]].to_numpy(bool)
+    truth = codes_of(about["truth"], classes)
     covered = held[np.arange(len(truth)), truth]
     sizes = held.sum(axis=1)
     single = sizes == 1

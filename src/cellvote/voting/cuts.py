@@ -86,7 +86,9 @@ def make_cut(scores: Floats, weights: Floats, n_units: int, level: float) -> Cut
     )
 
 
-def belongs_in(scores: Floats, cut: Cut, unit: Codes | None = None, unit_sizes: Codes | None = None) -> npt.NDArray[np.bool_]:
+def belongs_in(
+    scores: Floats, cut: Cut, unit: Codes | None = None, unit_sizes: Codes | None = None
+) -> npt.NDArray[np.bool_]:
     """(N,) whether the class that the scores are of belongs in the set of each row.
 
     Parameters

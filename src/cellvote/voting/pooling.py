@@ -21,7 +21,7 @@ MOST_NAMED: Final = 50
 
 _SPREAD_WEIGHT: Final = 2.0
 _SPREAD_BIAS: Final = 1.0
-"""Standard deviations of the normal priors, on logarithms: a cell may count e⁴ times as much as another, hardly more."""
+"""Standard deviations of the normal priors, on logarithms: a cell may count e⁴ times as much as another, not more."""
 
 _FLOOR: Final = 1e-3
 _MOST_NUMBERS: Final = 2_000_000

@@ -1,8 +1,8 @@
 """How cells vote: one model for the form, the command line and the saved file; and the words of a vote."""
 
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from cellvote.study.field_flags import Flag
 
@@ -30,9 +30,7 @@ LEVELS: Final[dict[str, list[str]]] = {
 }
 """What makes a group, by the name of the level."""
 
-Method = Literal[
-    "majority", "mean-probability", "mean-log-probability", "confidence-weighted", "attention"
-]
+Method = Literal["majority", "mean-probability", "mean-log-probability", "confidence-weighted", "attention"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 
 SetScore = Literal["lac", "aps", "aps-randomised"]
@@ -110,5 +108,12 @@ class VoteSettings(BaseModel, frozen=True, extra="forbid"):
     undecided_unless_single: bool = Field(
         False,
         title="Decide by sets",
-        description="Where the conformal set does not hold exactly one class, the vote is undecided",
+        description="Where the conformal set does not hold exactly the class that won, or no set can be had, the vote "
+        "is undecided",
     )
+
+    @model_validator(mode="after")
+    def _sets_are_there(self) -> Self:
+        if self.undecided_unless_single and self.set_level is None:
+            raise ValueError("undecided_unless_single decides by conformal sets: give set_level, too")
+        return self

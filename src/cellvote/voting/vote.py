@@ -116,8 +116,13 @@ def vote(
     result = _Box(predictions, by, classes, settings, calibration).result()
     if calibration is not None and settings.set_level is not None:
         result = calibration.add_sets(result, predictions, by, settings)
-        if settings.undecided_unless_single:
-            result["class"] = _decided_by_sets(result, list(classes))
+    if settings.undecided_unless_single:
+        if calibration is None:
+            raise PredictionsError(
+                "votes are to be decided by conformal sets, and this classifier was trained before votes were "
+                "calibrated. Train it again, or vote with --set undecided_unless_single=false."
+            )
+        result["class"] = _decided_by_sets(result, list(classes))
     return result
 
 
@@ -227,14 +232,10 @@ class _Box:
 
 
 def _decided_by_sets(votes: pd.DataFrame, classes: list[str]) -> pd.Series:
-    """Leave a class only to those whose set holds it, and no other."""
+    """Leave a class only to those whose set holds it, and no other; to none where no sets can be had."""
     columns = [f"{IN_SET}{name}" for name in classes]
-    if columns[0] not in votes:
-        raise PredictionsError(
-            "votes are to be decided by conformal sets, and none can be had at this level. Take back "
-            "--set undecided_unless_single=true, or see `cellvote evaluate` for the reason."
-        )
-    held = votes[columns].to_numpy(bool)
+    there = columns[0] in votes
+    held = votes[columns].to_numpy(bool) if there else np.zeros((len(votes), len(classes)), bool)
     own = np.zeros(len(votes), bool)
     for number, name in enumerate(classes):
         own |= held[:, number] & (votes["class"] == name).to_numpy()
