@@ -146,7 +146,8 @@ def probability_blocks(
         block = buffer[:, : stop - start]
         for i, column in enumerate(columns):
             block[i] = column[rows]
-        total = block.sum(axis=0)
+        with np.errstate(invalid="ignore"):  # of infinities; they are refused
+            total = block.sum(axis=0)
         wrong = ~(np.abs(total - 1) < _SUM_TOLERANCE) | ~(block.min(axis=0) >= 0)
         if wrong.any():
             first = int(np.argmax(wrong))

@@ -63,7 +63,7 @@ def fit_conformal(
     columns = class_columns(predictions)
     classes = tuple(columns)
     unit_columns = WELL if (predictions["well"] != "").all() else FIELD
-    well = predictions.groupby(unit_columns, sort=True, observed=True).ngroup().to_numpy(np.int64)
+    well = np.asarray(predictions.groupby(unit_columns, sort=True, observed=True).ngroup(), np.int64)
     truth = codes_of(predictions["truth"], classes)
     known = truth >= 0
     if not known.any():

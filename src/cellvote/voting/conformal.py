@@ -203,7 +203,7 @@ def _unit_columns(table: pd.DataFrame) -> list[str]:
 
 
 def _codes(table: pd.DataFrame, by: list[str]) -> npt.NDArray[np.int64]:
-    return table.groupby(by, sort=True, observed=True).ngroup().to_numpy(np.int64)
+    return np.asarray(table.groupby(by, sort=True, observed=True).ngroup(), np.int64)
 
 
 def _units(level: str, settings: VoteSettings) -> tuple[str, ...]:
@@ -227,7 +227,8 @@ def _cut_by(
             n_units = names[part.index].nunique()
             if n_units < least:
                 which = f"{unit}s of {classes[number]!r}" if settings.set_per_class else f"{unit}s"
-                among = " of the other folds" if group != NEW and unit != "treatment" else ""
+                others = " besides itself" if unit == "treatment" else " of the other folds"
+                among = others if group != NEW else ""
                 return None, (
                     f"sets of {100 * level:g} % take at least {least} {which}{among} to calibrate, and there are "
                     f"{n_units}."

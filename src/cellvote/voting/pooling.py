@@ -23,6 +23,8 @@ _SPREAD_WEIGHT: Final = 2.0
 _SPREAD_BIAS: Final = 1.0
 """Standard deviations of the normal priors, on logarithms: a cell may count e⁴ times as much as another, not more."""
 
+MOST_FITS: Final = 10
+
 _FLOOR: Final = 1e-3
 _MOST_NUMBERS: Final = 2_000_000
 _MOST_CELLS: Final = 500
@@ -54,7 +56,7 @@ class Pooling(BaseModel, frozen=True):
         description = describe_cells(block)
         if fold is None:
             return _attention(description, self.whole)
-        result = np.empty(block.shape[1])
+        result: Floats = np.empty(block.shape[1])
         for number in np.unique(fold):
             own = fold == number
             result[own] = _attention(description[:, own], self.of(int(number)))
@@ -64,7 +66,7 @@ class Pooling(BaseModel, frozen=True):
 def certainty(block: Floats) -> Floats:
     """(B,) 1 − H/log K of each cell of a (K, B) block, H its entropy: 0 for equal chances, 1 for certainty."""
     safe = np.maximum(block, 1e-12)
-    return np.clip(1 + np.einsum("kb,kb->b", safe, np.log(safe)) / np.log(len(block)), 0.0, 1.0)
+    return np.asarray(np.clip(1 + np.einsum("kb,kb->b", safe, np.log(safe)) / np.log(len(block)), 0.0, 1.0))
 
 
 def describe_cells(block: Floats) -> Floats:
@@ -93,13 +95,15 @@ def fit_pooling(
     chosen = _some_cells(well, len(truth), len(columns))
     probabilities, well = np.stack([column[chosen] for column in columns], axis=1).astype(float), well[chosen]
     whole = _fit(probabilities, well, truth)
-    folds = {}
-    for number in () if fold is None else np.unique(fold):
-        others = fold != number
+    folds: dict[int, LearnedPooling] = {}
+    numbers, rank = np.unique(np.zeros(0) if fold is None else fold, return_inverse=True)
+    for bunch in range(min(len(numbers), MOST_FITS)):  # of many folds, some are left out together
+        others = rank % MOST_FITS != bunch
         if len(np.unique(truth[others])) > 1:
             keep = others[well]
             rows = np.cumsum(others) - 1
-            folds[int(number)] = _fit(probabilities[keep], rows[well[keep]], truth[others])
+            learned = _fit(probabilities[keep], rows[well[keep]], truth[others])
+            folds |= {int(number): learned for number in numbers[bunch::MOST_FITS]}
     return Pooling(whole=whole, folds=folds)
 
 

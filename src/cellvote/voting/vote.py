@@ -165,10 +165,10 @@ class _Box:
         self.finer = [] if "field" in by else [c for c in finer if c not in by]
         keys = [*by, *self.finer]
         grouped = predictions.groupby(keys, sort=True, observed=True)
-        self.part_of_cell = grouped.ngroup().to_numpy(np.int64)
+        self.part_of_cell = np.asarray(grouped.ngroup(), np.int64)
         self.parts = grouped.size().index.to_frame(index=False)
         outer = self.parts.groupby(by, sort=True, observed=True)
-        self.group_of_part = outer.ngroup().to_numpy(np.int64)
+        self.group_of_part = np.asarray(outer.ngroup(), np.int64)
         self.groups = outer.size().index.to_frame(index=False)[by]
 
     def count(self, method: str, rows: npt.NDArray[np.bool_] | None = None) -> Tally:
