@@ -38,8 +38,24 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
     level = "wells" if result["well"] else "cells"
     columns = (f"{level}: truth ↓ said →", *result["classes"])
     print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
+    _print_sets(result.get("conformal"))
     for note in result["notes"]:
         err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+
+
+def _print_sets(conformal: dict[str, Any] | None) -> None:
+    """Print how often conformal sets held the true class, and how large they were."""
+    levels = [level for level in ("cell", "field", "well", "treatment") if (conformal or {}).get(level)]
+    if conformal is None or not levels:
+        return
+    rows = []
+    for level in levels:
+        found = conformal[level]
+        shares = [f"{found[name]:.1%}" for name in ("coverage", "single", "empty")]
+        size = f"{found['mean_set_size']:.2f}"
+        rows.append((level, shares[0], size, *shares[1:], str(found["n"]), f"{found['n_units']} {found['unit']}s"))
+    columns = ("level", "hold the true class", "mean size", "of one class", "empty", "n", "calibrated by")
+    print_table(f"Conformal sets of {100 * conformal['level']:g} % ({conformal['score']})", columns, rows)
 
 
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:
@@ -68,11 +84,19 @@ def print_votes(votes: "pd.DataFrame", by: str, *, json: bool) -> None:
             f"{float(str(row['margin'])):.2f}",
             str(row["n_cells"]),
             "–" if row["agreement"] is None else f"{float(str(row['agreement'])):.0%}",
+            _set_words(row["set"]),
         )
         for row in rows
     ]
-    print_table(f"Votes by {by}", (*keys, "class", "share", "margin", "cells", "agreement"), shown)
+    print_table(f"Votes by {by}", (*keys, "class", "share", "margin", "cells", "agreement", "set"), shown)
     out.print(f"{len(rows)} votes")
+
+
+def _set_words(held: object) -> str:
+    """Write a conformal set: ``{a, b}``; long ones by their size; – where there is none."""
+    if not isinstance(held, list):
+        return "–"
+    return f"{{{', '.join(held)}}}" if len(held) <= 4 else f"{len(held)} classes"
 
 
 def print_dry_run(plan: "DryRun", *, json: bool) -> None:

@@ -215,7 +215,12 @@ def vote(
     model: options.Model,
     by: Annotated[str, typer.Option("--by", help="field, well, treatment, or a plate-map column")] = "well",
     method: Annotated[
-        str, typer.Option("--method", help="majority or mean-probability; as predicted where not given")
+        str,
+        typer.Option(
+            "--method",
+            help="majority, mean-probability, mean-log-probability, confidence-weighted or attention; as predicted "
+            "where not given",
+        ),
     ] = "",
     assignments: options.Assignments = None,
     json: options.Json = False,

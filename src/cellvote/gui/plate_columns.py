@@ -13,7 +13,7 @@ from cellvote.profiling.aggregate import Statistic
 from cellvote.profiling.units import unit_of
 from cellvote.quality.wells import FLAGGED, SHOWN_FIGURES
 from cellvote.study.field_flags import FLAGS
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_CLASS, NO_VOTE, TIE
 
 MAP: Final = "map:"
 SHARE_OF: Final = "share:"
@@ -271,13 +271,14 @@ def _of_votes(predicted: Predicted, by: str) -> PlateColumn:
         right = {well: vote.shares.get(predicted.truth[well], 0.0) for well, vote in known.items()}
         return _of_shares(by, "Accuracy", right, _NO_TRUTH)
     if by == CORRECT:
-        hits = {w: (RIGHT, WRONG)[v.class_name != predicted.truth[w]] for w, v in known.items() if v.class_name != TIE}
+        said = {well: vote.class_name for well, vote in known.items() if vote.class_name not in NO_CLASS}
+        hits = {well: (RIGHT, WRONG)[name != predicted.truth[well]] for well, name in said.items()}
         return PlateColumn(
             by, "Vote", texts=hits, order=(RIGHT, WRONG), ties=_ties(known), no_value=_NO_TRUTH, of_cells=True
         )
     if by not in {VOTE, VOTE_SHARE}:
         return PlateColumn(by)
-    won = {well: vote for well, vote in votes.items() if vote.class_name != TIE}
+    won = {well: vote for well, vote in votes.items() if vote.class_name not in NO_CLASS}
     return PlateColumn(
         by,
         "Vote",

@@ -5,18 +5,21 @@ from typing import Final
 
 from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well
 from cellvote.plates.acquisition import FieldKey
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_CLASS, NO_VOTE, TIE, UNDECIDED
 
 RIGHT, WRONG = "✓", "✗"
 
 
 def vote_words(vote: Vote) -> str:
-    """Say a vote: ``taxol · 62 % of 143 cells · margin 0.31``; ties and too few cells are said as such."""
+    """Say a vote: ``taxol · 62 % of 143 cells · margin 0.31``; ties, doubt and too few cells are said as such."""
     if vote.class_name == NO_VOTE:
         return f"too few cells to vote ({vote.n_cells:,})"
     if vote.class_name == TIE:
         leading = [name for name, share in vote.shares.items() if share >= vote.share - 1e-9]
         return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {vote.n_cells:,} cells each"
+    if vote.class_name == UNDECIDED:
+        first = max(vote.shares, key=lambda name: vote.shares[name], default="")
+        return f"undecided: {first} {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
     return f"{vote.class_name} · {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
 
 
@@ -37,7 +40,7 @@ def truth_words(vote: Vote | None, truth: str) -> str:
     """Say the known class, and whether the vote hit it: ``true: DMSO ✗``."""
     if not truth:
         return ""
-    if vote is None or vote.class_name in {NO_VOTE, TIE}:
+    if vote is None or vote.class_name in NO_CLASS:
         return f"true: {truth}"
     return f"true: {truth} {RIGHT if vote.class_name == truth else WRONG}"
 

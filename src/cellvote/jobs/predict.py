@@ -20,6 +20,9 @@ from cellvote.study.atomic import file_checksum, read_json, read_table, write_js
 from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.field_flags import left_out_note, quality_checksum, with_flags
 from cellvote.study.illumination import check_cells_are_current
+from cellvote.voting.calibrating import read_calibration
+from cellvote.voting.conformal import VoteCalibration
+from cellvote.voting.coverage import evaluate_sets
 from cellvote.voting.evaluation import evaluate_predictions
 from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
 
@@ -199,13 +202,28 @@ def vote_study(study: Study, model: str, level: str = "well", settings: VoteSett
     predictions = read_table(study.predictions_folder(name) / "cells.parquet")
     stored = VoteSettings.model_validate(note.get("vote", {}))
     settings = settings or stored
-    votes = _vote_by(study, predictions, level, settings)
+    votes = _vote_by(study, predictions, level, settings, read_vote_calibration(study, name, note))
     if settings != stored:
         _write_votes(study, name, predictions, note, settings)
     return votes
 
 
-def _vote_by(study: Study, predictions: pd.DataFrame, level: str, settings: VoteSettings) -> pd.DataFrame:
+def read_vote_calibration(study: Study, model: str, note: dict[str, Any]) -> VoteCalibration | None:
+    """Read what the votes of a model were calibrated with; None where its folder is gone, or knows nothing of it.
+
+    Parameters
+    ----------
+    note
+        What stands beside its predictions, as from `read_note`.
+    """
+    name = name_of(study, model)
+    home = study.model_folder(name) if name in study.models else Path(note["classifier"])
+    return read_calibration(home, note["classes"])
+
+
+def _vote_by(
+    study: Study, predictions: pd.DataFrame, level: str, settings: VoteSettings, calibration: VoteCalibration | None
+) -> pd.DataFrame:
     by = LEVELS.get(level)
     predictions = with_flags(study, predictions, settings.exclude_flags)
     if level == "treatment":
@@ -219,15 +237,20 @@ def _vote_by(study: Study, predictions: pd.DataFrame, level: str, settings: Vote
         keys = place_columns(study.plate_map)
         predictions = predictions.merge(study.plate_map[[*keys, column]], on=keys)
         by = [column]
-    return vote(predictions, by, settings)
+    return vote(predictions, by, settings, calibration)
 
 
 def _write_votes(
     study: Study, name: str, predictions: pd.DataFrame, note: dict[str, Any], settings: VoteSettings
 ) -> None:
-    folder = study.predictions_folder(name)
+    folder, calibration = study.predictions_folder(name), read_vote_calibration(study, name, note)
     for level in LEVELS:
-        write_table(folder / f"{level}s.parquet", _vote_by(study, predictions, level, settings))
+        write_table(folder / f"{level}s.parquet", _vote_by(study, predictions, level, settings, calibration))
+    sets = calibration.cell_sets(predictions, settings) if calibration is not None else ""
+    if isinstance(sets, str):
+        (folder / "cell_sets.parquet").unlink(missing_ok=True)
+    else:
+        write_table(folder / "cell_sets.parquet", sets)
     quality = quality_checksum(study, settings.exclude_flags)
     write_json(folder / "predictions.json", {**note, "vote": settings.model_dump(mode="json"), "quality": quality})
 
@@ -280,7 +303,12 @@ def evaluate_study(
             f"fields that are {rule} were left out of training, and have a say here: "
             "predict with --set exclude_flags=… to leave them out of votes, too."
         )
-    result = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    calibration = read_calibration(classifier.folder, info.classes)
+    result = evaluate_predictions(table, treatments=study.treatments, settings=settings, calibration=calibration)
+    result["conformal"], why = evaluate_sets(
+        table, treatments=study.treatments, settings=settings, calibration=calibration, at_home=at_home
+    )
+    result["notes"] += why
     return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
 
 
@@ -294,14 +322,13 @@ def _report(
     else:
         baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
         notes.append("baselines of position and measurements: only where the classifier was trained.")
-    notes.append("conformal: not calibrated.")
     return {
         "unit": "cell",
         "split_by": split_by if at_home else "study",
         **{k: result[k] for k in ("classes", "cell", "field", "well", "treatment")},
         "baselines": baselines,
         "calibration": result["calibration"],
-        "conformal": None,
+        "conformal": result["conformal"],
         "notes": [*notes, *result["notes"]],
     }
 

@@ -39,6 +39,7 @@ from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.crops import open_crops, usual_crop_size_px
 from cellvote.study.field_flags import FLAGS_COLUMN, has_flag, left_out_note, with_flags
 from cellvote.study.illumination import check_cells_are_current
+from cellvote.voting.calibrating import fit_conformal, write_calibration
 from cellvote.voting.evaluation import baseline_score, evaluate_predictions
 from cellvote.voting.vote import PREFIX, VoteSettings
 
@@ -341,6 +342,8 @@ def _hold_to_account(
     )
     truth = plan.cells["class_name"]
     table = plan.cells[FIELD].assign(truth=truth, **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)})
+    calibration = fit_conformal(table.assign(fold=plan.cells["fold"]), study.treatments)
+    write_calibration(classifier.folder, calibration)
     settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
     metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
     metrics["baselines"] = _baselines(study, plan, settings)

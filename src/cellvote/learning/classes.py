@@ -12,7 +12,7 @@ from cellvote.learning.binarising import HIGH, LOW, RULES, cut_in_two, find_thre
 from cellvote.plates.acquisition import place_columns
 from cellvote.plates.plate_map import find_column
 
-RESERVED = frozenset({"tie", "too few cells"})
+RESERVED = frozenset({"tie", "too few cells", "undecided"})
 """Values that a vote may take beside the classes; no class may be called so."""
 
 

@@ -6,7 +6,14 @@ from typing import Any
 import pandas as pd
 
 from cellvote.errors import PredictionsError
-from cellvote.jobs.predict import evaluate_study, find_classifier, position_warning, read_note, read_predictions
+from cellvote.jobs.predict import (
+    evaluate_study,
+    find_classifier,
+    position_warning,
+    read_note,
+    read_predictions,
+    read_vote_calibration,
+)
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, ClassifierInfo
 from cellvote.plates.acquisition import WELL
@@ -141,7 +148,7 @@ def collect_contents(
     info = classifier.info
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
     flagged = with_flags(study, predictions, settings.exclude_flags)
-    votes = vote(_of_wells(flagged), WELL, settings)
+    votes = vote(_of_wells(flagged), WELL, settings, read_vote_calibration(study, model, note))
     trained_on = _training_wells(study, classifier, predictions)
     wells = well_table(_of_wells(study.plate_map), votes, _of_wells(truth)[[*WELL, "truth"]], trained_on)
     evaluation, reason = None, ""

@@ -13,7 +13,7 @@ from scipy import stats
 from cellvote.plates.plate_map import CONCENTRATION_UM, CONTROL_TYPE, compound_column, dose_column
 from cellvote.plates.wells import row_letters, well_position
 from cellvote.reporting.well_table import VOTED
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_VOTE, TIE, UNDECIDED
 
 LEAST_DOSES: Final = 3
 """With fewer different doses there is no series."""
@@ -235,7 +235,7 @@ def _points(
     dosed["series"] = names.where(names != "", "(no compound)")
     dosed = dosed[doses.notna()]
     shares = [f"share_{c}" for c in classes]
-    kept = wells[wells["state"].isin([VOTED, TIE, NO_VOTE])]
+    kept = wells[wells["state"].isin([VOTED, TIE, UNDECIDED, NO_VOTE])]
     table = dosed.merge(kept[["plate", "well", "n_cells", "state", "training", *shares]], on=["plate", "well"])
     left_out = pd.Series("", index=table.index, dtype="str").mask(table["state"] == NO_VOTE, NO_VOTE)
     table["left_out"] = left_out.mask(table["training"], TRAINING)

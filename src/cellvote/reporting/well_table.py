@@ -5,12 +5,12 @@ from typing import Final
 
 import pandas as pd
 
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_CLASS, NO_VOTE, TIE, UNDECIDED
 
 VOTED: Final = "voted"
 NO_CELLS: Final = "no cells"
 NOT_IMAGED: Final = "not imaged"
-STATES: Final = (VOTED, TIE, NO_VOTE, NO_CELLS, NOT_IMAGED)
+STATES: Final = (VOTED, TIE, UNDECIDED, NO_VOTE, NO_CELLS, NOT_IMAGED)
 """What can become of a well; only the first has a class."""
 
 _WELL: Final = ["plate", "well"]
@@ -48,7 +48,7 @@ def well_table(
     table = table.sort_values(_WELL, ignore_index=True)
     said = table["class"].astype("str").fillna("")
     imaged = table["imaged"].astype("boolean").fillna(value=True).astype(bool)
-    state = said.where(said.isin([TIE, NO_VOTE]), VOTED)
+    state = said.where(said.isin(NO_CLASS), VOTED)
     state = state.mask(table["n_cells"].isna(), NO_CELLS)
     table["state"] = state.mask(~imaged & table["n_cells"].isna(), NOT_IMAGED).astype("str")
     table["class"] = said.where(table["state"] == VOTED, "").astype("str")

@@ -1,4 +1,4 @@
-"""Cells vote: votes, metrics and evaluation of held-out predictions."""
+"""Cells vote: votes, conformal sets, metrics and evaluation of held-out predictions."""
 
 from cellvote.voting.evaluation import evaluate_predictions
 from cellvote.voting.vote import VoteSettings, vote

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellvote.errors import PredictionsError
 from cellvote.plates.acquisition import FIELD, WELL, place_columns
+from cellvote.voting.conformal import VoteCalibration
 from cellvote.voting.metrics import codes_of, expected_calibration_error, score
 from cellvote.voting.vote import LEVELS, VoteSettings, class_columns, that_have_a_say, vote
 
@@ -16,6 +17,7 @@ def evaluate_predictions(
     *,
     treatments: pd.DataFrame | None = None,
     settings: VoteSettings | None = None,
+    calibration: VoteCalibration | None = None,
 ) -> dict[str, Any]:
     """Score held-out predictions as cells, fields, wells and treatments.
 
@@ -26,6 +28,8 @@ def evaluate_predictions(
         cells that no model was trained on belong here. Cells that have no say in votes are not scored either.
     treatments
         ``plate``, ``well``, ``treatment``; ``field`` too where images have no wells.
+    calibration
+        What votes were calibrated with, for attention and for decisions by conformal sets.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def evaluate_predictions(
         table = predictions
         if level == "treatment":
             table = _with_treatment(predictions, treatments)
-        result[level], note = _level(table, level, classes, settings)
+        result[level], note = _level(table, level, classes, settings, calibration)
         notes += [note] if note else []
     result["calibration"] = {"ece": expected_calibration_error(probabilities, truth)}
     result["notes"] = notes
@@ -73,7 +77,11 @@ def _independent(table: pd.DataFrame) -> list[str]:
 
 
 def _level(
-    table: pd.DataFrame, level: str, classes: tuple[str, ...], settings: VoteSettings
+    table: pd.DataFrame,
+    level: str,
+    classes: tuple[str, ...],
+    settings: VoteSettings,
+    calibration: VoteCalibration | None,
 ) -> tuple[dict[str, Any] | None, str]:
     by = LEVELS[level]
     if table.empty:
@@ -84,7 +92,7 @@ def _level(
     if (truths["nunique"] > 1).any():
         mixed = truths.index[truths["nunique"] > 1][0]
         return None, f"{level}: {mixed} has wells of more than one class, so it has no single truth."
-    votes = vote(table, by, settings)
+    votes = vote(table, by, settings, calibration)
     truth, said = codes_of(truths["first"], classes), codes_of(votes["class"], classes)
     if level == "field":
         clusters = np.asarray(votes.groupby(_independent(votes), sort=True).ngroup(), np.int64)

@@ -17,11 +17,12 @@ from cellvote.plates.wells import plate_shape, row_letters, well_position
 from cellvote.reporting.colours import INK, MUTED, PAPER, RULE, WRONG, class_colours, is_dark, share_scale, share_tint
 from cellvote.reporting.figures.drawing import SMALL, add_axes, add_legend, blank_figure, legend_columns, literal
 from cellvote.reporting.well_table import NO_CELLS, NOT_IMAGED, VOTED
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_VOTE, TIE, UNDECIDED
 
 _GREY: Final = "#9aa3ad"
 _WITHOUT: Final[dict[str, dict[str, str]]] = {
     TIE: {"facecolor": PAPER, "edgecolor": MUTED, "hatch": "xxxx"},
+    UNDECIDED: {"facecolor": PAPER, "edgecolor": MUTED, "hatch": "....."},
     NO_VOTE: {"facecolor": PAPER, "edgecolor": _GREY, "hatch": "/////"},
     NO_CELLS: {"facecolor": "#e9ecef", "edgecolor": _GREY, "hatch": ""},
     NOT_IMAGED: {"facecolor": PAPER, "edgecolor": RULE, "hatch": ""},
@@ -79,7 +80,7 @@ def share_plate_figure(wells: pd.DataFrame, classes: Sequence[str], class_name: 
         red, green, blue, _ = scale(float(row[f"share_{class_name}"]), bytes=True)
         return f"#{int(red):02x}{int(green):02x}{int(blue):02x}"
 
-    painted = wells["state"].isin([VOTED, TIE])
+    painted = wells["state"].isin([VOTED, TIE, UNDECIDED])
     figure = _plate(wells, painted, fill, shares, _state_handles(wells, painted) + _marks(wells)[:1], scale_height=0.5)
     _add_scale(figure, scale, f"Share of cells of class {literal(class_name, 28)}")
     return figure
