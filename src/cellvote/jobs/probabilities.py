@@ -1,21 +1,30 @@
-"""Class probabilities of the cells of a study, by a classifier: what training and predicting share."""
+"""Class probabilities of the cells or fields of a study, by a classifier: what training and predicting share."""
 
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cellvote.errors import ClassifierError, DeviceError
-from cellvote.learning.classifier import Classifier, Probabilities
-from cellvote.learning.inputs import Inputs, channel_rows, feature_matrix
-from cellvote.learning.predicting import classic_probabilities, load_classic, network_probabilities
+from cellvote.errors import DeviceError
+from cellvote.jobs.embeddings import embed_study
+from cellvote.jobs.examples import examples_of, measurement_matrix
+from cellvote.jobs.fingerprints import look_at_fields
+from cellvote.jobs.training_plan import values_of
+from cellvote.learning.architectures import EMBEDDINGS
+from cellvote.learning.classifier import Classifier, Probabilities, combine
+from cellvote.learning.inputs import Inputs
+from cellvote.learning.predicting import classic_probabilities, load_classic, load_networks
 from cellvote.plates.acquisition import FIELD
-from cellvote.progress import CancelToken, Report
+from cellvote.plates.plate_map import find_column
+from cellvote.progress import CancelToken, Progress, Report
 from cellvote.study import Study
 from cellvote.study.atomic import read_table
-from cellvote.study.crops import open_crops
+from cellvote.voting.temperature import Temperature
+
+IntArray = npt.NDArray[np.int64]
 
 
 def cell_probabilities(
@@ -28,12 +37,12 @@ def cell_probabilities(
     report: Report,
     cancel: CancelToken,
 ) -> Probabilities:
-    """Class probabilities of cells of the study's table.
+    """Class probabilities of cells or fields of the study, calibrated where the classifier is.
 
     Parameters
     ----------
     cells
-        Rows of the cells table, with ``row``: where in the table.
+        ``plate``, ``well``, ``field`` and ``row``: where in the table of cells, or among the fields.
 
     Returns
     -------
@@ -41,52 +50,102 @@ def cell_probabilities(
         (N, K).
     """
     info = classifier.info
-    fold = classifier.folds_of(cells, image_hashes(study, segmentation))
-    if not classifier.is_network:
-        table = study.read_cells(segmentation)  # a plate's scale is that of all its cells
-        features = feature_matrix(table, info.inputs)[cells["row"].to_numpy()]
-        return classic_probabilities(
-            load_classic(classifier), features, fold, len(info.classes), report=report, cancel=cancel
-        )
-    from cellvote.learning.networks.device import choose_device
+    fold = classifier.folds_of(cells, image_hashes(study, info.inputs.unit, segmentation))
+    said = _uncalibrated(study, classifier, segmentation, cells, fold, device, report, cancel)
+    return Temperature.model_validate(info.calibration).apply(said, fold) if info.calibration else said
 
-    crops = open_crops(study, segmentation, (info.inputs.size_px or (0,))[0])
-    rows = cells["row"].to_numpy()
-    channels = channel_rows(study.channels, info.inputs)
-    stored = _stored_limits(classifier, len(channels))
-    plates = cells["plate"].to_numpy()
-    of_plate = limits_by_plate(crops, channels, study.read_cells(segmentation, ["plate"])["plate"])
 
-    def limits_of(number: int, part: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        if info.inputs.scale == "plate":
-            return np.stack([of_plate(plate) for plate in plates[part]])
-        return np.repeat(stored[number][None], len(part), axis=0)
+def _uncalibrated(
+    study: Study,
+    classifier: Classifier,
+    segmentation: str,
+    cells: pd.DataFrame,
+    fold: IntArray,
+    device: str,
+    report: Report,
+    cancel: CancelToken,
+) -> Probabilities:
+    info, rows = classifier.info, cells["row"].to_numpy(np.int64)
+    if classifier.is_network:
+        networks = _Networks(study, classifier, segmentation, cells, device, report, cancel)
+        return combine(fold, info.n_folds, len(info.classes), networks.predict(fold))
+    if info.architecture == EMBEDDINGS:
+        from cellvote.learning.networks.frozen_backbone import read_backbone
 
-    whole = len(rows) == len(crops)
-    return network_probabilities(
-        classifier,
-        crops if whole else crops[rows],
-        channels,
-        limits_of,
-        fold,
-        device=choose_device(device),
-        report=report,
-        cancel=cancel,
+        backbone = read_backbone(classifier.folder)
+        features = embed_study(study, segmentation, info.inputs, backbone, device=device, report=report, cancel=cancel)
+    else:
+        features = measurement_matrix(study, segmentation, info.inputs)  # a plate's scale is that of all its cells
+    return classic_probabilities(
+        load_classic(classifier), features[rows], fold, len(info.classes), report=report, cancel=cancel
     )
 
 
-def _stored_limits(classifier: Classifier, n_channels: int) -> npt.NDArray[np.float32]:
-    """Read what was black and white in training: (folds, 2, C), checked where it will be used."""
-    info, wanted = classifier.info, (classifier.info.n_folds, 2, n_channels)
-    try:
-        stored = np.asarray(info.intensity_limits, np.float32)
-    except ValueError:
-        stored = np.empty(0, np.float32)
-    if info.inputs.scale == "none" and stored.shape != wanted:
-        raise ClassifierError(
-            f"{classifier.folder / 'model.json'}: its intensity limits are {stored.shape}, not {wanted}. Train again."
-        )
-    return stored
+@dataclass
+class _Networks:
+    """The networks of a classifier, at work on a study."""
+
+    study: Study
+    classifier: Classifier
+    segmentation: str
+    cells: pd.DataFrame
+    device: str
+    report: Report
+    cancel: CancelToken
+
+    def predict(self, fold: IntArray) -> Callable[[int, npt.NDArray[np.intp]], Probabilities]:
+        """Give the function that predicts rows of the cells by the networks of a fold."""
+        from cellvote.learning.networks.device import choose_device
+        from cellvote.learning.networks.predict import adapted, predict_network
+
+        info, where = self.classifier.info, choose_device(self.device)
+        networks = load_networks(self.classifier, where)
+        total = int((fold >= 0).sum() + (fold < 0).sum() * info.n_folds)
+        done = 0
+        all_rows = self.cells["row"].to_numpy(np.int64)
+        value, plate = self._values(), self.cells["plate"].to_numpy()
+        views = int(info.settings.get("views", 1))
+        adapts = bool(info.settings.get("adapt_to_plate", False))
+
+        def on_batch(n: int) -> None:
+            nonlocal done
+            done += n
+            self.report(Progress(done, total, f"{done:,} of {total:,} {info.inputs.unit}s", str(where)))
+
+        def predict_rows(number: int, rows: npt.NDArray[np.intp]) -> Probabilities:
+            constants = info.constants[number]
+            examples = examples_of(self.study, self.segmentation, info.inputs, all_rows[rows], constants)
+            said = np.zeros((len(rows), len(info.classes)))
+            options: dict[str, Any] = {"views": views, "cancel": self.cancel, "on_batch": on_batch}
+            for name, network in networks[number].items():
+                own = np.flatnonzero(_is_for(value[rows], name, set(networks[number])))
+                groups = [own[plate[rows][own] == one] for one in np.unique(plate[rows][own])] if adapts else [own]
+                for group in groups:
+                    if not len(group):
+                        continue
+                    if not adapts:
+                        said[group] = predict_network(network, examples, group, where, **options)
+                        continue
+                    with adapted(network, examples, group, where) as tuned:
+                        said[group] = predict_network(tuned, examples, group, where, **options)
+            return said
+
+        return predict_rows
+
+    def _values(self) -> npt.NDArray[np.object_]:
+        """Say for each cell what stands in the column that networks were tuned by."""
+        column = self.classifier.info.tuned_by
+        if not column:
+            return np.full(len(self.cells), "", object)
+        found = find_column(self.study.plate_map, column)
+        return values_of(self.study, self.cells, found).to_numpy(object)
+
+
+def _is_for(values: npt.NDArray[np.object_], name: str, names: set[str]) -> npt.NDArray[np.bool_]:
+    """Whether each value is for the network of a name; the one without a name takes what has none of its own."""
+    if name:
+        return np.asarray(values == name, bool)
+    return ~np.isin(values.astype(str), sorted(names - {""}))
 
 
 def check_device(device: str, inputs: Inputs) -> None:
@@ -105,21 +164,8 @@ def check_device(device: str, inputs: Inputs) -> None:
         raise DeviceError(f"classifiers on measurements run on the CPU, not on {device!r}: leave the device out.")
 
 
-def image_hashes(study: Study, segmentation: str) -> pd.DataFrame:
-    """``plate``, ``well``, ``field``, ``image_hash`` of every measured field."""
+def image_hashes(study: Study, unit: str, segmentation: str) -> pd.DataFrame:
+    """``plate``, ``well``, ``field``, ``image_hash`` of every measured field, or of every field that can be read."""
+    if unit == "field":
+        return look_at_fields(study, study.fields).table[[*FIELD, "image_hash"]]
     return read_table(study.segmentation_folder(segmentation) / "measured.parquet", [*FIELD, "image_hash"])
-
-
-def limits_by_plate(crops: npt.NDArray[np.generic], channels: list[int], plates: pd.Series) -> Any:
-    """Give a function from a plate to its (2, C) black and white, each plate looked at once."""
-    from cellvote.learning.networks.crops_on_device import intensity_limits
-
-    rows_of = plates.groupby(plates).indices
-
-    @cache
-    def of_plate(plate: str) -> npt.NDArray[np.float32]:
-        rows = rows_of[plate]
-        some = rows[:: max(1, len(rows) // 4000)]
-        return intensity_limits(np.asarray(crops[some])[:, channels])
-
-    return of_plate

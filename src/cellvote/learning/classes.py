@@ -33,6 +33,11 @@ class ClassSpec:
     rule: str = ""
     threshold: float | None = None
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The class names in order; empty where they are all that the column holds."""
+        return (LOW, HIGH) if self.threshold is not None or self.rule else self.values
+
     def __str__(self) -> str:
         if self.rule:
             return f"{self.column}~{self.rule}"
@@ -137,17 +142,17 @@ def class_of_wells(plate_map: pd.DataFrame, spec: ClassSpec) -> pd.DataFrame:
     imaged = plate_map[plate_map["imaged"]]
     names = imaged[column]
     if spec.threshold is not None:
-        spec, names = replace(spec, values=(LOW, HIGH)), cut_in_two(names, column, spec.threshold)
+        names = cut_in_two(names, column, spec.threshold)
     wells = imaged[place_columns(imaged)].assign(class_name=names)
     wells = wells[wells["class_name"] != ""]
     there = sorted(wells["class_name"].unique())
-    missing = [value for value in spec.values if value not in there]
+    missing = [value for value in spec.class_names if value not in there]
     if missing:
         raise ClassesError(
             f"no imaged well has {column} = {missing[0]!r}; its values are: {', '.join(there[:20])}"
             f"{' …' if len(there) > 20 else ''}."
         )
-    chosen = spec.values or tuple(there)
+    chosen = spec.class_names or tuple(there)
     if len(chosen) < 2:
         raise ClassesError(
             f"the column {column!r} has the single value {', '.join(chosen) or '(empty)'}: nothing to tell apart."

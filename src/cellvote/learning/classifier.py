@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from cellvote.errors import ClassifierError, StudyError
 from cellvote.learning.architectures import is_network
 from cellvote.learning.inputs import Inputs
+from cellvote.learning.scaling import FeedingConstants
 from cellvote.plates.acquisition import FIELD
 from cellvote.study.atomic import read_json, read_table
 
@@ -42,8 +43,15 @@ class ClassifierInfo(BaseModel, frozen=True):
     n_folds: int
     seed: int
     segmentation: dict[str, Any]
-    intensity_limits: tuple[Any, ...] = ()
-    """Black and white of each channel, (2, C) for each fold; empty for measurements."""
+    threshold: float | None = None
+    """Where the column, of numbers, was cut into ``low`` and ``high``."""
+    constants: tuple[FeedingConstants, ...] = ()
+    """What the inputs of each fold's model are relative to; empty for models that need none."""
+    tuned_by: str = ""
+    tuned: tuple[tuple[str, ...], ...] = ()
+    """For each fold the values of the column ``tuned_by`` that have a network of their own."""
+    start: dict[str, str] = {}
+    """What pretrained weights the networks started from."""
     calibration: dict[str, Any] | None = None
     metrics: dict[str, Any] = {}
     training_data: str

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cellvote.learning.examples import Examples, IntArray
 from cellvote.learning.settings import TrainSettings
@@ -41,6 +42,12 @@ class Stages:
     column: str = ""
     values: tuple[str, ...] = ()
     code: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, column: str, values: pd.Series) -> Self:
+        """Number what stands in the column for each cell; what is empty has no number."""
+        names = tuple(sorted(set(values) - {""}))
+        return cls(column, names, pd.Index(names).get_indexer(pd.Index(values)).astype(np.int64))
 
 
 @dataclass(frozen=True)
