@@ -20,6 +20,7 @@ from cellvote.jobs.segment import segment_study
 from cellvote.jobs.train import train_study
 from cellvote.learning.baselines import position_votes
 from cellvote.learning.classifier import UNSEEN, Classifier
+from cellvote.learning.splits import Split
 from cellvote.plates.layouts import read_plate
 from cellvote.plates.plate_map import read_plate_map
 from cellvote.progress import CancelToken, Progress, Report
@@ -153,5 +154,5 @@ def _position_said(classifier: Classifier, wells: pd.DataFrame) -> npt.NDArray[n
     split = classifier.split.drop_duplicates(["plate", "well"]).reset_index(drop=True)
     classes = np.array(classifier.info.classes, object)
     codes = pd.Index(classes).get_indexer(pd.Index(split["class_name"])).astype(np.int64)
-    split["said"] = classes[position_votes(split, codes, classifier.info.seed)]
+    split["said"] = classes[position_votes(split, codes, Split.from_table(split), classifier.info.seed)]
     return wells.merge(split[["plate", "well", "said"]], on=["plate", "well"], how="left")["said"].to_numpy(object)

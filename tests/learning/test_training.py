@@ -11,15 +11,15 @@ from cellvote.errors import CancelledError, ClassifierError
 from cellvote.learning import training
 from cellvote.learning.classic import ClassicModel, read_models
 from cellvote.learning.settings import TrainSettings
+from cellvote.learning.splits import Split
 from cellvote.learning.training import History, TrainingCells, train_classic
 from cellvote.progress import CancelToken, Progress
 
 RANDOM = np.random.default_rng(0)
-WELLS = pd.DataFrame({"plate": "P", "well": list("abcdef"), "fold": [0, 1, 2] * 2, "class_name": list("xxxyyy")})
+WELLS = pd.DataFrame({"plate": "P", "well": list("abcdef"), "class_name": list("xxxyyy")})
+SPLIT = Split.of_folds(np.array([0, 1, 2] * 2))
 WELL = np.repeat(np.arange(6), 10)
-CELLS = TrainingCells(
-    codes=(WELL > 2).astype(np.int64), fold=WELLS["fold"].to_numpy()[WELL], wells=WELLS, well=WELL, n_classes=2
-)
+CELLS = TrainingCells(codes=(WELL > 2).astype(np.int64), wells=WELLS, well=WELL, n_classes=2, split=SPLIT)
 FEATURES = (RANDOM.normal(size=(60, 3)) + 3 * CELLS.codes[:, None]).astype(np.float32)
 
 
@@ -41,7 +41,7 @@ def test_there_is_one_model_for_each_fold_and_it_learns(tmp_path: Path, architec
     models = train(tmp_path, architecture)
     assert len(models) == CELLS.n_folds == 3
     for fold, model in enumerate(models):
-        held_out = CELLS.fold == fold
+        held_out = ~CELLS.learned_by(fold)
         said = model.predict_proba(FEATURES[held_out]).argmax(axis=1)
         assert (said == CELLS.codes[held_out]).mean() > 0.9
 
@@ -59,7 +59,7 @@ def test_no_model_is_fitted_on_the_wells_that_it_is_held_to_account_on(
     monkeypatch.setattr(training, "fit_forest", spy)
     train(tmp_path)
     for fold, features in enumerate(seen):
-        assert np.array_equal(features, FEATURES[CELLS.fold != fold])
+        assert np.array_equal(features, FEATURES[SPLIT.held_out[WELL] != fold])
 
 
 def test_a_cancelled_training_goes_on_with_the_folds_that_are_left(

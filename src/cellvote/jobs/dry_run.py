@@ -194,7 +194,7 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
     )
     seconds, n_bytes = None, None
     if not plan.inputs.has_images:
-        train = cells.fold != 0
+        train = cells.learned_by(0)
         features = training_features(study, plan, plan.inputs)[train]
         started = time.monotonic()
         if settings.architecture == "forest":

@@ -23,9 +23,10 @@ from cellvote.learning.classifier import (
     load_classifier,
     training_data_hash,
 )
+from cellvote.learning.groups import group_of_wells
 from cellvote.learning.inputs import Features, Inputs, channel_rows, feature_matrix
 from cellvote.learning.settings import TrainSettings, settings_for
-from cellvote.learning.splits import group_of_wells, make_folds
+from cellvote.learning.splits import LEARNED_IN, Split, make_split
 from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
@@ -56,6 +57,8 @@ class TrainingPlan:
     fields
         One row per field of these wells, also of those that are left out: ``class_name``, ``group``, ``fold``. A
         field that was not trained on is still of a well that was.
+    split
+        Which of the wells each fold learns from, and which it holds out.
     left_out
         Which fields are left out for their image quality, in one sentence; empty where none may be.
     """
@@ -68,12 +71,13 @@ class TrainingPlan:
     cells: pd.DataFrame
     wells: pd.DataFrame
     fields: pd.DataFrame
+    split: Split
     left_out: str = ""
 
     @property
     def n_folds(self) -> int:
         """How many models there will be."""
-        return int(self.wells["fold"].max()) + 1
+        return self.split.n_folds
 
     def training_cells(self) -> TrainingCells:
         """Number the classes and wells."""
@@ -82,10 +86,10 @@ class TrainingPlan:
         codes = pd.Index(self.classes).get_indexer(pd.Index(self.cells["class_name"]))
         return TrainingCells(
             codes=codes.astype(np.int64),
-            fold=self.cells["fold"].to_numpy(np.int64),
             wells=self.wells,
             well=np.asarray(well, np.int64),
             n_classes=len(self.classes),
+            split=self.split,
         )
 
 
@@ -120,7 +124,17 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
     if empty or len(present) < 2:
         raise ClassesError(f"no cell was measured in the wells of class {(empty or ['?'])[0]!r}. Segment more wells.")
     wells["group"] = group_of_wells(wells, study.plate_map, settings.split_by)
-    wells["fold"] = make_folds(wells, settings.folds, settings.seed, settings.split_by)
+    split = make_split(
+        wells,
+        study.plate_map,
+        settings.split_by,
+        folds=settings.folds,
+        leave_one_out=settings.leave_one_out,
+        seed=settings.seed,
+    )
+    wells["fold"] = split.held_out
+    if not split.learns_from_all_others:
+        wells[LEARNED_IN] = split.learned_in()
     cells = cells.merge(wells[[*keys, "group", "fold"]], on=keys).sort_values("row")
     return TrainingPlan(
         spec,
@@ -130,7 +144,8 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
         _inputs(study, table, settings),
         cells.reset_index(drop=True),
         wells,
-        fields.merge(wells[[*keys, "group", "fold"]], on=keys),
+        fields.merge(wells[[*keys, "group", "fold", *wells.columns.intersection([LEARNED_IN])]], on=keys),
+        split,
         left_out,
     )
 
@@ -266,7 +281,7 @@ def _fit_networks(
     by_plate = limits_by_plate(crops, channels, study.read_cells(plan.segmentation, ["plate"])["plate"])
     limits, stored = [], []
     for fold in range(plan.n_folds):
-        one = intensity_limits(own[cells.fold != fold])
+        one = intensity_limits(own[cells.learned_by(fold)])
         stored.append(one.tolist())
         spread = np.repeat(one[None], len(own), axis=0)
         if plan.inputs.scale == "plate":
@@ -294,7 +309,7 @@ def training_features(study: Study, plan: TrainingPlan, inputs: Inputs) -> Featu
 
 def _split_table(study: Study, plan: TrainingPlan) -> pd.DataFrame:
     table = plan.fields.merge(image_hashes(study, plan.segmentation), on=FIELD, how="left")
-    return table[[*FIELD, "image_hash", "class_name", "group", "fold"]]
+    return table[[*FIELD, "image_hash", "class_name", "group", "fold", *table.columns.intersection([LEARNED_IN])]]
 
 
 def _describe(study: Study, plan: TrainingPlan, name: str, limits: tuple[Any, ...]) -> ClassifierInfo:
@@ -329,7 +344,7 @@ def _hold_to_account(
     settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
     metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
     metrics["baselines"] = _baselines(study, plan, settings)
-    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *metrics["notes"]]
+    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *metrics["notes"]]
     return metrics
 
 
@@ -340,7 +355,9 @@ def _baselines(study: Study, plan: TrainingPlan, settings: VoteSettings) -> dict
     table = feature_columns(study.read_cells(plan.segmentation))
     inputs = Inputs(parts=("measurements",), columns=tuple(table), channels=study.channels, scale=plan.settings.scale)
     features = training_features(study, plan, inputs)
-    said = measurement_probabilities(features, cells.codes, cells.fold, cells.n_classes, plan.settings.seed)
+    said = measurement_probabilities(
+        features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
+    )
     logistic = evaluate_predictions(
         plan.cells[FIELD].assign(
             truth=plan.cells["class_name"], **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)}
@@ -349,9 +366,9 @@ def _baselines(study: Study, plan: TrainingPlan, settings: VoteSettings) -> dict
     )
     short = ("accuracy", "balanced_accuracy", "n")
     level = place_columns(plan.wells)[-1]
-    position = position_votes(plan.wells, codes, plan.settings.seed) if level == "well" else None
+    position = position_votes(plan.wells, codes, plan.split, plan.settings.seed) if level == "well" else None
     return {
-        "majority": baseline_score(plan.wells, majority_votes(plan.wells, codes, n_cells), codes, level),
+        "majority": baseline_score(plan.wells, majority_votes(codes, n_cells, plan.split), codes, level),
         "position": baseline_score(plan.wells, position, codes) if position is not None else None,
         "measurements": {one: {k: logistic[one][k] for k in short} for one in (level, "cell")},
     }

@@ -8,22 +8,23 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
 from cellvote.learning.classic import ClassicModel, fit_logistic
+from cellvote.learning.splits import Split
 from cellvote.plates.wells import edge_distance, plate_shape, well_position
 
 Codes = npt.NDArray[np.int64]
 
 
-def majority_votes(wells: pd.DataFrame, codes: Codes, n_cells: npt.NDArray[np.int64]) -> Codes:
+def majority_votes(codes: Codes, n_cells: npt.NDArray[np.int64], split: Split) -> Codes:
     """Say, for each held-out well, the class that most training cells have."""
 
     def commonest(train: npt.NDArray[np.bool_], held_out: npt.NDArray[np.bool_]) -> Codes:
         counts = np.bincount(codes[train], weights=n_cells[train])
         return np.full(int(held_out.sum()), int(np.argmax(counts)))
 
-    return _over_folds(wells["fold"].to_numpy(), commonest)
+    return _over_folds(split, commonest)
 
 
-def position_votes(wells: pd.DataFrame, codes: Codes, seed: int) -> Codes:
+def position_votes(wells: pd.DataFrame, codes: Codes, split: Split, seed: int) -> Codes:
     """Say, for each held-out well, the class that its place on the plate suggests: row, column, edge distance.
 
     Where this comes near a classifier, the classifier may have learned the well instead of the cells.
@@ -39,11 +40,16 @@ def position_votes(wells: pd.DataFrame, codes: Codes, seed: int) -> Codes:
         forest.fit(places[train], codes[train])
         return np.asarray(forest.predict(places[held_out]), np.int64)
 
-    return _over_folds(wells["fold"].to_numpy(), by_place)
+    return _over_folds(split, by_place)
 
 
 def measurement_probabilities(
-    features: npt.NDArray[np.float32], codes: Codes, fold: npt.NDArray[np.int64], n_classes: int, seed: int
+    features: npt.NDArray[np.float32],
+    codes: Codes,
+    split: Split,
+    well: npt.NDArray[np.int64],
+    n_classes: int,
+    seed: int,
 ) -> npt.NDArray[np.float64]:
     """Class probabilities of each held-out cell by logistic regression on its measurements.
 
@@ -51,8 +57,8 @@ def measurement_probabilities(
     ----------
     features
         (N, F) with gaps as not-a-number.
-    codes, fold
-        (N,) class and fold of each cell.
+    codes, well
+        (N,) class of each cell, and which well of the split it is in.
 
     Returns
     -------
@@ -60,18 +66,16 @@ def measurement_probabilities(
         (N, K).
     """
     result = np.zeros((len(codes), n_classes))
-    for number in np.unique(fold):
-        train, held_out = fold != number, fold == number
+    for train, held_out in split.masks(well):
+        if not held_out.any():
+            continue
         model: ClassicModel = fit_logistic(features[train], codes[train], seed)
         result[np.ix_(held_out, model.classes_)] = model.predict_proba(features[held_out])
     return result
 
 
-def _over_folds(
-    fold: npt.NDArray[np.int64], predict: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], Codes]
-) -> Codes:
-    said = np.full(len(fold), -1, np.int64)
-    for number in np.unique(fold):
-        held_out = fold == number
-        said[held_out] = predict(~held_out, held_out)
+def _over_folds(split: Split, predict: Callable[[npt.NDArray[np.bool_], npt.NDArray[np.bool_]], Codes]) -> Codes:
+    said = np.full(len(split.held_out), -1, np.int64)
+    for train, held_out in split.masks():
+        said[held_out] = predict(train, held_out)
     return said

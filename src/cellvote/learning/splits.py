@@ -1,126 +1,237 @@
 """Splits that cannot leak: wells, plates or values of a column are held out whole."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
-from cellvote.errors import ClassesError, PlateMapError
-from cellvote.plates.acquisition import place_columns
-from cellvote.plates.plate_map import find_column
-from cellvote.plates.wells import row_letters, well_position
+from cellvote.errors import ClassesError
+from cellvote.learning.groups import group_of_wells, grouping_names
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+LEARNED_IN: Final = "learned_in"
+"""Column of ``split.parquet``: the folds that learned from a field, where these are not all but its own."""
+
+_TRIES: Final = 200
+_MOST_WATCHED: Final = 0.35
+"""Larger shares of the training wells are not set aside, or too little is learned from."""
 
 
-def group_of_wells(wells: pd.DataFrame, plate_map: pd.DataFrame, split_by: str) -> pd.Series:
-    """Name the group of each well: those of one group are held out together.
+@dataclass(frozen=True)
+class Split:
+    """Which wells each fold's model learns from, and which it is held to account on.
+
+    Attributes
+    ----------
+    held_out
+        (W,) the fold in which each well is held out; each is held out once. Where images have no wells, read field.
+    trains
+        (F, W) which wells each fold's model learns from. Where two columns are held out at a time, this is not all
+        the others: what shares one of them with the tested is neither learned from nor tested.
+    notes
+        What a person should know of it, one sentence each.
+    """
+
+    held_out: IntArray
+    trains: BoolArray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_folds(self) -> int:
+        """How many models there will be."""
+        return len(self.trains)
+
+    @property
+    def learns_from_all_others(self) -> bool:
+        """Whether every model learns from all that it is not held to account on."""
+        return bool((self.trains == _all_others(self.held_out)).all())
+
+    def masks(self, well: IntArray | None = None) -> Iterator[tuple[BoolArray, BoolArray]]:
+        """Give, for each fold, what is learned from and what is held out.
+
+        Parameters
+        ----------
+        well
+            (N,) the well of each cell, for masks of cells; without it they are masks of wells.
+        """
+        for fold, trains in enumerate(self.trains):
+            held_out = self.held_out == fold
+            yield (trains, held_out) if well is None else (trains[well], held_out[well])
+
+    @classmethod
+    def of_folds(cls, held_out: IntArray, notes: tuple[str, ...] = ()) -> "Split":
+        """Let the model of each fold learn from all wells that are held out in another."""
+        return cls(np.asarray(held_out, np.int64), _all_others(held_out), notes)
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> "Split":
+        """Read the split of ``split.parquet``: a row for each field or well, with ``fold`` and perhaps `LEARNED_IN`."""
+        held_out = table["fold"].to_numpy(np.int64)
+        if LEARNED_IN not in table:
+            return cls.of_folds(held_out)
+        trains = np.zeros((int(held_out.max()) + 1, len(table)), bool)
+        for row, folds in enumerate(table[LEARNED_IN]):
+            trains[[int(fold) for fold in str(folds).split()], row] = True
+        return cls(held_out, trains)
+
+    def learned_in(self) -> list[str]:
+        """Write, for each well, the numbers of the folds that learn from it."""
+        return [" ".join(map(str, np.flatnonzero(column))) for column in self.trains.T]
+
+
+def _all_others(held_out: IntArray) -> BoolArray:
+    folds = np.arange(int(held_out.max()) + 1)
+    return np.asarray(folds[:, None] != held_out[None])
+
+
+def make_split(
+    wells: pd.DataFrame, plate_map: pd.DataFrame, split_by: str, *, folds: int, leave_one_out: bool = False, seed: int
+) -> Split:
+    """Share wells out into folds, each class as evenly as may be, what belongs together held out together.
 
     Parameters
     ----------
     wells
-        ``plate`` and ``well``; ``field`` too where images have no wells: each of them is held out by itself.
+        ``plate``, ``well`` and ``class_name``; ``field`` too where images have no wells: then read field for well.
     split_by
-        ``well``, ``plate``, a plate-map column, or ``row`` or ``column`` of the plate.
+        As in `learning.groups.group_of_wells`: one thing to hold out whole, or two with a comma between.
+    folds
+        At most this many, of each thing that is held out; with no more groups than that, each is held out once.
+        With fewer groups of a class there are fewer folds, and a note says so.
+    leave_one_out
+        Hold out every group by itself, however many there are.
 
     Raises
     ------
     PlateMapError
         Where there is no such column.
     ClassesError
-        Where the column is empty for a well.
+        Where a class would have nothing to learn from while its only group is held out.
     """
-    if split_by.casefold() == "well":
-        names = wells["plate"].str.cat(wells["well"], sep="/")
-        return names.str.cat(wells["field"].astype("str"), sep="/") if "field" in wells else names
-    if split_by.casefold() == "plate":
-        return wells["plate"]
-    try:
-        column = find_column(plate_map, split_by)
-    except PlateMapError:
-        positions = wells["well"].map(lambda w: well_position(w) if w else None)
-        if split_by.casefold() == "row":
-            return positions.map(lambda p: row_letters(p.row) if p else "").astype("str")
-        if split_by.casefold() == "column":
-            return positions.map(lambda p: f"{p.column:02d}" if p else "").astype("str")
-        raise
-    keys = place_columns(wells)
-    groups = wells[keys].merge(plate_map, on=keys, how="left")[column]
-    if (groups == "").any():
-        well = wells.loc[(groups == "").to_numpy(), "well"].iloc[0]
-        raise ClassesError(f"--split-by {split_by}: the column is empty for well {well}. Fill it in the plate map.")
-    return pd.Series(groups.to_numpy(), index=wells.index, dtype="str")
-
-
-def make_folds(wells: pd.DataFrame, folds: int, seed: int, split_by: str) -> pd.Series:
-    """Share the groups out into folds, each class as evenly as may be.
-
-    Parameters
-    ----------
-    wells
-        ``well``, ``class_name`` and ``group``.
-    folds
-        At most this many; where there are no more groups than that, each is left out once.
-
-    Returns
-    -------
-    Series of int
-        The fold of each well, from 0: it is held out in that fold and trained on in the others.
-
-    Raises
-    ------
-    ClassesError
-        Where a class would have nothing to train on when its only group is held out.
-    """
-    n_groups = wells.groupby("class_name")["group"].nunique()
-    lonely = n_groups[n_groups < 2]
-    if len(lonely):
-        name = lonely.index[0]
-        where = ", ".join(wells.loc[wells["class_name"] == name, "well"].unique()[:4])
-        group = split_by if split_by in {"well", "plate"} else f"value of {split_by}"
-        raise ClassesError(
-            f"class {name!r} is in one {group} only (well {where}): when that is held out there is nothing to learn "
-            "it from, so no honest figure can be had. Add wells of this class, merge it with another, or leave it "
-            "out with --classes COLUMN=a,b."
-        )
-    groups, classes = wells["group"].to_numpy(object), wells["class_name"].to_numpy(object)
-    if wells["group"].nunique() <= folds:
-        parts = list(LeaveOneGroupOut().split(wells, classes, groups))
+    names = grouping_names(split_by)
+    parts, notes = [], []
+    for name in names:
+        groups = group_of_wells(wells, plate_map, name).to_numpy(object)
+        part, note = _folds_of_groups(wells, groups, name, len(wells) if leave_one_out else folds, seed)
+        parts.append(part)
+        notes += [note] if note and not leave_one_out else []
+    if len(parts) == 1:
+        split = Split.of_folds(parts[0], tuple(notes))
     else:
-        n_folds = min(folds, int(n_groups.min()))
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        parts = list(splitter.split(wells, classes, groups))
-    fold = np.full(len(wells), -1)
-    for number, (_, held_out) in enumerate(parts):
-        fold[held_out] = number
-    result = pd.Series(fold, index=wells.index)
-    _check_each_fold_can_learn(wells.assign(fold=result), split_by)
-    return result
+        split = _grid(parts[0], parts[1], names, notes)
+    _check_each_fold_can_learn(wells, split, split_by)
+    return split
 
 
-def _check_each_fold_can_learn(wells: pd.DataFrame, split_by: str) -> None:
-    classes = set(wells["class_name"])
-    for fold in sorted(wells["fold"].unique()):
-        left = classes - set(wells.loc[wells["fold"] != fold, "class_name"])
+def _grid(first: IntArray, second: IntArray, names: list[str], notes: list[str]) -> Split:
+    """Hold out where folds of two groupings cross; what shares one of them with the tested is not learned from."""
+    crossings, held_out = np.unique(np.stack([first, second]), axis=1, return_inverse=True)
+    trains = (first[None] != crossings[0][:, None]) & (second[None] != crossings[1][:, None])
+    share = float(trains.mean())
+    note = (
+        f"{crossings.shape[1]} folds, where {int(first.max()) + 1} of {names[0]} and {int(second.max()) + 1} of "
+        f"{names[1]} cross: each model learns from {share:.0%} of the wells, which share neither with what it is "
+        "tested on."
+    )
+    return Split(np.asarray(held_out, np.int64).reshape(-1), trains, (*notes, note))
+
+
+def _folds_of_groups(
+    wells: pd.DataFrame, groups: npt.NDArray[np.object_], name: str, folds: int, seed: int
+) -> tuple[IntArray, str]:
+    """Share groups out into folds, and say so where they are fewer than asked for."""
+    classes = wells["class_name"].to_numpy(object)
+    n_of_class = pd.Series(groups).groupby(classes).nunique()
+    if n_of_class.min() < 2:
+        raise ClassesError(_lonely(wells, str(n_of_class.idxmin()), name))
+    all_groups, number = np.unique(groups.astype(str), return_inverse=True)
+    number = np.asarray(number, np.int64)
+    what = _plural(name, wells)
+    if len(all_groups) <= folds:
+        few = len(all_groups) < folds
+        note = f"{len(all_groups)} folds instead of {folds}: there are {len(all_groups)} {what}, each held out once."
+        return number, note if few else ""
+    n_folds = min(folds, int(n_of_class.min()))
+    note = ""
+    if n_folds < folds:
+        note = f"{n_folds} folds instead of {folds}: the class {n_of_class.idxmin()!r} has {n_folds} {what} only."
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    found = _fold_numbers(splitter, classes, number)
+    random = np.random.default_rng(seed)
+    for _ in range(_TRIES):
+        if _can_learn(classes, _all_others(found)):
+            break  # else all groups of a class came to be held out together: draw again, by lot
+        found = random.permutation(np.arange(len(all_groups)) % n_folds)[number]
+    return found, note
+
+
+def _fold_numbers(splitter: StratifiedGroupKFold, classes: npt.NDArray[np.object_], groups: IntArray) -> IntArray:
+    numbers = np.full(len(groups), -1, np.int64)
+    for fold, (_, held_out) in enumerate(splitter.split(classes, classes, groups)):
+        numbers[held_out] = fold
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+
+
+def _can_learn(classes: npt.NDArray[np.object_], trains: BoolArray) -> bool:
+    return all(len(set(classes[row])) == len(set(classes)) for row in trains)
+
+
+def _plural(name: str, wells: pd.DataFrame) -> str:
+    if name.casefold() in {"well", "field"}:
+        return "fields" if "field" in wells else "wells"
+    return "plates" if name.casefold() == "plate" else f"values of {name}"
+
+
+def _lonely(wells: pd.DataFrame, class_name: str, split_by: str) -> str:
+    of_class = wells[wells["class_name"] == class_name]
+    column = "field" if "field" in wells else "well"
+    where = ", ".join(of_class[column].astype(str).unique()[:4])
+    group = split_by if split_by in {"well", "plate"} else f"value of {split_by}"
+    return (
+        f"class {class_name!r} is in one {group} only ({column} {where}): when that is held out there is nothing to "
+        "learn it from, so no honest figure can be had. Add wells of this class, merge it with another, or leave it "
+        "out with --classes COLUMN=a,b."
+    )
+
+
+def _check_each_fold_can_learn(wells: pd.DataFrame, split: Split, split_by: str) -> None:
+    classes = wells["class_name"].to_numpy(object)
+    for fold, trains in enumerate(split.trains):
+        left = set(classes) - set(classes[trains])
         if left:
             raise ClassesError(
-                f"with fold {fold + 1} held out by {split_by}, nothing is left to learn the class "
-                f"{min(left)!r} from. Use fewer --set folds=, or split by something finer."
+                f"with fold {fold + 1} held out by {split_by}, nothing is left to learn the class {min(left)!r} from. "
+                "Use more --set folds=, or split by something finer."
             )
 
 
 def inner_validation(wells: pd.DataFrame, seed: int) -> pd.Series:
-    """Choose training wells to stop early on: about a fifth of each class's, never of the held-out fold.
+    """Choose training wells to stop early on: about a fifth, never of the held-out fold.
 
-    No figure is ever reported on them, so single wells will do, whatever the folds hold out.
+    They are whole groups where those are more than wells (plates, compounds) and there are enough of them, so that
+    training stops for what carries over to another group; else about a fifth of the wells of each class. No figure is
+    ever reported on them.
 
     Parameters
     ----------
     wells
-        The training wells: ``class_name``.
+        The training wells: ``class_name``, and ``group`` where they are held out in groups.
 
     Returns
     -------
     Series of bool
         Whether each well is for validation; none are where a class has a single training well.
     """
+    if "group" in wells and wells["group"].nunique() < len(wells):
+        watched = _whole_groups(wells, seed)
+        if watched is not None:
+            return pd.Series(watched, index=wells.index)
     random = np.random.default_rng(seed)
     chosen: list[int] = []
     for name in sorted(wells["class_name"].unique()):
@@ -130,3 +241,20 @@ def inner_validation(wells: pd.DataFrame, seed: int) -> pd.Series:
         n = max(1, round(0.2 * len(of_class)))
         chosen += random.permutation(of_class)[:n].tolist()
     return pd.Series(wells.index.isin(chosen), index=wells.index)
+
+
+def _whole_groups(wells: pd.DataFrame, seed: int) -> BoolArray | None:
+    """About a fifth of the groups, each class on both sides; None where there are too few."""
+    classes = wells["class_name"].to_numpy(object)
+    _, groups = np.unique(wells["group"].to_numpy(object).astype(str), return_inverse=True)
+    n_parts = min(5, int(pd.Series(groups).groupby(classes).nunique().min()))
+    if n_parts < 3:
+        return None
+    splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed % 2**32)
+    for _, rows in splitter.split(classes, classes, groups):
+        watched = np.zeros(len(wells), bool)
+        watched[rows] = True
+        whole = len(set(classes))
+        if watched.mean() <= _MOST_WATCHED and all(len(set(classes[m])) == whole for m in (watched, ~watched)):
+            return watched
+    return None

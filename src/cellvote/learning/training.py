@@ -13,7 +13,7 @@ from cellvote.errors import ClassifierError
 from cellvote.learning.classic import ClassicModel, fit_forest, fit_logistic, read_models, write_models
 from cellvote.learning.inputs import Features
 from cellvote.learning.settings import TrainSettings
-from cellvote.learning.splits import inner_validation
+from cellvote.learning.splits import Split, inner_validation
 from cellvote.progress import CancelToken, Progress, Report
 from cellvote.study.atomic import write_bytes
 
@@ -26,24 +26,35 @@ class TrainingCells:
 
     Attributes
     ----------
-    codes, fold
-        (N,) class number and fold of each cell.
+    codes
+        (N,) class number of each cell.
     wells
-        One row per well: ``plate``, ``well``, ``class_name``, ``group``, ``fold``.
+        One row per well: ``plate``, ``well``, ``class_name``, ``group``.
     well
         (N,) row of ``wells`` that each cell is in.
+    split
+        Which of the wells each fold learns from: not always all that it does not hold out.
     """
 
     codes: npt.NDArray[np.int64]
-    fold: npt.NDArray[np.int64]
     wells: pd.DataFrame
     well: npt.NDArray[np.int64]
     n_classes: int
+    split: Split
 
     @property
     def n_folds(self) -> int:
         """How many models there will be."""
-        return int(self.wells["fold"].max()) + 1
+        return self.split.n_folds
+
+    def learned_by(self, fold: int) -> npt.NDArray[np.bool_]:
+        """(N,) which cells the model of a fold learns from."""
+        return self.split.trains[fold][self.well]
+
+    def watched_by(self, fold: int, seed: int) -> npt.NDArray[np.bool_]:
+        """(N,) which of the cells that a fold learns from are set aside, to stop early on."""
+        watched = inner_validation(self.wells[self.split.trains[fold]], seed + fold)
+        return np.isin(self.well, watched.index[watched])
 
 
 class History:
@@ -93,7 +104,7 @@ def train_classic(
     for fold in range(cells.n_folds):
         cancel.raise_if_cancelled()
         path = folder / "checkpoint" / f"fold-{fold}.skops"
-        train = cells.fold != fold
+        train = cells.learned_by(fold)
         if path.exists():
             model = _read_checkpoint(path)
         else:
@@ -147,10 +158,8 @@ def train_networks(
 
     tensors: dict[str, Any] = {}
     for fold in range(cells.n_folds):
-        train = cells.fold != fold
-        wells = cells.wells[cells.wells["fold"] != fold]
-        watched = inner_validation(wells, settings.seed + fold)
-        validation = np.isin(cells.well, watched.index[watched])[train]
+        train = cells.learned_by(fold)
+        validation = cells.watched_by(fold, settings.seed)[train]
         data = TrainingCrops(crops[train], cells.codes[train], limits[fold][train], validation)
 
         def tell(row: dict[str, Any], fold: int = fold) -> None:
