@@ -20,7 +20,8 @@ from cellvote.study.atomic import file_checksum, read_json, read_table, write_js
 from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.field_flags import left_out_note, quality_checksum, with_flags
 from cellvote.study.illumination import check_cells_are_current
-from cellvote.voting.evaluation import evaluate_predictions
+from cellvote.voting.evaluation import GROUP, evaluate_predictions
+from cellvote.voting.position import position_warning
 from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
 
 
@@ -257,7 +258,8 @@ def evaluate_study(
     at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
     notes = []
     if at_home:
-        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys)
+        groups = classifier.split[[*keys, GROUP]].drop_duplicates(keys)
+        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys).merge(groups, on=keys)
     else:
         trained = table["fold"] != UNSEEN
         if trained.any():
@@ -281,6 +283,8 @@ def evaluate_study(
             "predict with --set exclude_flags=… to leave them out of votes, too."
         )
     result = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    if at_home:
+        result["calibration"] = {**info.metrics.get("calibration", {}), **result["calibration"]}
     return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
 
 
@@ -290,7 +294,7 @@ def _report(
     baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
     if at_home:
         baselines = metrics["baselines"]
-        notes = [*notes, *position_warning(result, baselines)]
+        notes = [*notes, *position_warning(baselines["position"])]
     else:
         baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
         notes.append("baselines of position and measurements: only where the classifier was trained.")
@@ -301,6 +305,7 @@ def _report(
         **{k: result[k] for k in ("classes", "cell", "field", "well", "treatment")},
         "baselines": baselines,
         "calibration": result["calibration"],
+        "drawn": result["drawn"],
         "conformal": None,
         "notes": [*notes, *result["notes"]],
     }
@@ -311,20 +316,3 @@ def _commonest(scored: dict[str, Any]) -> dict[str, Any]:
     truths = np.array(scored["confusion"]).sum(axis=1) + np.array(scored["abstained"])
     share = float(truths.max() / truths.sum())
     return {"accuracy": share, "balanced_accuracy": 1 / int((truths > 0).sum()), "n": int(truths.sum())}
-
-
-def position_warning(result: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
-    """Warn where the place on the plate alone does as well as the classifier."""
-    if result["well"] is None:
-        return []
-    place = baselines["position"]["well"]["accuracy"]
-    interval = result["well"]["ci95"]
-    least = interval[0] if interval else result["cell"]["accuracy"]
-    if place < least:
-        return []
-    warning = (
-        f"the position on the plate alone gets {place:.0%} of the held-out wells right: the classes are tied to "
-        "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
-        "elsewhere (a dose series, another plate)."
-    )
-    return [warning]

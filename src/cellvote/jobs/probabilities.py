@@ -16,6 +16,7 @@ from cellvote.progress import CancelToken, Report
 from cellvote.study import Study
 from cellvote.study.atomic import read_table
 from cellvote.study.crops import open_crops
+from cellvote.voting.temperature import Temperature
 
 
 def cell_probabilities(
@@ -28,7 +29,7 @@ def cell_probabilities(
     report: Report,
     cancel: CancelToken,
 ) -> Probabilities:
-    """Class probabilities of cells of the study's table.
+    """Class probabilities of cells of the study's table, calibrated where the classifier is.
 
     Parameters
     ----------
@@ -42,6 +43,21 @@ def cell_probabilities(
     """
     info = classifier.info
     fold = classifier.folds_of(cells, image_hashes(study, segmentation))
+    said = _uncalibrated(study, classifier, segmentation, cells, fold, device, report, cancel)
+    return Temperature.model_validate(info.calibration).apply(said, fold) if info.calibration else said
+
+
+def _uncalibrated(
+    study: Study,
+    classifier: Classifier,
+    segmentation: str,
+    cells: pd.DataFrame,
+    fold: npt.NDArray[np.int64],
+    device: str,
+    report: Report,
+    cancel: CancelToken,
+) -> Probabilities:
+    info = classifier.info
     if not classifier.is_network:
         table = study.read_cells(segmentation)  # a plate's scale is that of all its cells
         features = feature_matrix(table, info.inputs)[cells["row"].to_numpy()]

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ClassesError, StudyError
+from cellvote.jobs.accounting import hold_to_account, training_features
+from cellvote.jobs.audit import audit_training
 from cellvote.jobs.crops import cut_study_crops
 from cellvote.jobs.executors import default_workers
-from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes, limits_by_plate
+from cellvote.jobs.probabilities import check_device, image_hashes, limits_by_plate
 from cellvote.learning.architectures import NETWORK_BUILDERS
-from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
 from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes
 from cellvote.learning.classifier import (
     Classifier,
@@ -24,7 +25,8 @@ from cellvote.learning.classifier import (
     training_data_hash,
 )
 from cellvote.learning.groups import group_of_wells
-from cellvote.learning.inputs import Features, Inputs, channel_rows, feature_matrix
+from cellvote.learning.inputs import Inputs, channel_rows
+from cellvote.learning.model_card import write_model_card
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.learning.splits import LEARNED_IN, Split, make_split
 from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
@@ -39,8 +41,6 @@ from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.crops import open_crops, usual_crop_size_px
 from cellvote.study.field_flags import FLAGS_COLUMN, has_flag, left_out_note, with_flags
 from cellvote.study.illumination import check_cells_are_current
-from cellvote.voting.evaluation import baseline_score, evaluate_predictions
-from cellvote.voting.vote import PREFIX, VoteSettings
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,7 @@ def train_study(
     check_device(device, plan.inputs)
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
+    audit_training(study, plan.fields, plan.split, plan.wells, chosen.split_by, report=report, cancel=cancel)
     if plan.inputs.size_px is not None:
         size_px, segmentation = plan.inputs.size_px[0], plan.segmentation
         cut_study_crops(
@@ -212,9 +213,10 @@ def train_study(
     write_table(folder / "split.parquet", _split_table(study, plan))
     info = _describe(study, plan, name, limits)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
-    metrics = _hold_to_account(study, plan, draft, device, cancel)
-    info = info.model_copy(update={"metrics": metrics})
+    metrics, temperature, _ = hold_to_account(study, plan, draft, device, cancel)
+    info = info.model_copy(update={"metrics": metrics, "calibration": temperature.model_dump(mode="json")})
     write_json(folder / "model.json", info.model_dump(mode="json"))
+    write_model_card(folder, info, draft.split)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return load_classifier(folder)
 
@@ -301,12 +303,6 @@ def _fit_networks(
     return tuple(stored)
 
 
-def training_features(study: Study, plan: TrainingPlan, inputs: Inputs) -> Features:
-    """Take the measurements of the training cells, scaled by all cells of their plates as when predicting."""
-    features: Features = feature_matrix(study.read_cells(plan.segmentation), inputs)[plan.cells["row"].to_numpy()]
-    return features
-
-
 def _split_table(study: Study, plan: TrainingPlan) -> pd.DataFrame:
     table = plan.fields.merge(image_hashes(study, plan.segmentation), on=FIELD, how="left")
     return table[[*FIELD, "image_hash", "class_name", "group", "fold", *table.columns.intersection([LEARNED_IN])]]
@@ -330,45 +326,3 @@ def _describe(study: Study, plan: TrainingPlan, name: str, limits: tuple[Any, ..
         training_data=_data_hash(plan),
         versions=current_versions(network=plan.inputs.has_images),
     )
-
-
-def _hold_to_account(
-    study: Study, plan: TrainingPlan, classifier: Classifier, device: str, cancel: CancelToken
-) -> dict[str, Any]:
-    """Predict every training cell by the model that never saw it, and score that beside the baselines."""
-    said = cell_probabilities(
-        study, classifier, plan.segmentation, plan.cells, device=device, report=ignore_progress, cancel=cancel
-    )
-    truth = plan.cells["class_name"]
-    table = plan.cells[FIELD].assign(truth=truth, **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)})
-    settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
-    metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
-    metrics["baselines"] = _baselines(study, plan, settings)
-    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *metrics["notes"]]
-    return metrics
-
-
-def _baselines(study: Study, plan: TrainingPlan, settings: VoteSettings) -> dict[str, Any]:
-    cells = plan.training_cells()
-    codes = pd.Index(plan.classes).get_indexer(pd.Index(plan.wells["class_name"])).astype(np.int64)
-    n_cells = plan.wells["n_cells"].to_numpy(np.int64)
-    table = feature_columns(study.read_cells(plan.segmentation))
-    inputs = Inputs(parts=("measurements",), columns=tuple(table), channels=study.channels, scale=plan.settings.scale)
-    features = training_features(study, plan, inputs)
-    said = measurement_probabilities(
-        features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
-    )
-    logistic = evaluate_predictions(
-        plan.cells[FIELD].assign(
-            truth=plan.cells["class_name"], **{f"{PREFIX}{c}": said[:, i] for i, c in enumerate(plan.classes)}
-        ),
-        settings=settings,
-    )
-    short = ("accuracy", "balanced_accuracy", "n")
-    level = place_columns(plan.wells)[-1]
-    position = position_votes(plan.wells, codes, plan.split, plan.settings.seed) if level == "well" else None
-    return {
-        "majority": baseline_score(plan.wells, majority_votes(codes, n_cells, plan.split), codes, level),
-        "position": baseline_score(plan.wells, position, codes) if position is not None else None,
-        "measurements": {one: {k: logistic[one][k] for k in short} for one in (level, "cell")},
-    }

@@ -45,6 +45,7 @@ class ClassifierInfo(BaseModel, frozen=True):
     intensity_limits: tuple[Any, ...] = ()
     """Black and white of each channel, (2, C) for each fold; empty for measurements."""
     calibration: dict[str, Any] | None = None
+    """What corrects its probabilities, as `voting.temperature.Temperature`."""
     metrics: dict[str, Any] = {}
     training_data: str
     """Hash of the cells, classes and folds that it was trained on."""

@@ -61,8 +61,18 @@ class Inputs(BaseModel, frozen=True):
         return "measurements" in self.parts
 
 
-def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
+def feature_matrix(cells: pd.DataFrame, inputs: Inputs, controls: npt.NDArray[np.bool_] | None = None) -> Features:
     """Take the measurements that a classifier is fed.
+
+    Brightnesses are scaled by all cells of the plate, or by its negative controls, as the inputs say; by ``image``
+    only pixels are scaled.
+
+    Parameters
+    ----------
+    cells
+        All cells of the study.
+    controls
+        (N,) which cells are of negative controls: needed where these are what grey values are relative to.
 
     Returns
     -------
@@ -82,22 +92,24 @@ def feature_matrix(cells: pd.DataFrame, inputs: Inputs) -> Features:
             f"{', '.join(_channels_of(cells))}. Create the study with the same channel names."
         )
     table = cells[list(inputs.columns)].to_numpy(np.float64, copy=True)
-    if inputs.scale == "plate":
+    if inputs.scale in {"plate", "control"}:
+        relative_to = np.ones(len(cells), bool) if inputs.scale == "plate" or controls is None else controls
         bright = np.flatnonzero([name.endswith(tuple(f"_{c}" for c in inputs.channels)) for name in inputs.columns])
         for plate in sorted(cells["plate"].unique()):
             rows = np.flatnonzero(cells["plate"] == plate)
             for column in bright:
-                table[rows, column] = _scaled(table[rows, column])
+                values = table[rows, column]
+                table[rows, column] = _scaled(values, values[relative_to[rows]])
     table[~np.isfinite(table)] = np.nan
     return table.astype(np.float32)
 
 
-def _scaled(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scale values so that the dimmest cells of the plate are 0 and the brightest 1.
+def _scaled(values: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scale values so that the dimmest cells of the reference are 0 and the brightest 1.
 
     The ends of a distribution change less than its middle when plates hold different mixes of wells.
     """
-    known = values[np.isfinite(values)]
+    known = reference[np.isfinite(reference)]
     if not len(known):
         return values
     low, high = np.percentile(known, [1, 99])

@@ -1,9 +1,9 @@
-"""Calibration: probabilities that are right as often as they say."""
+"""Temperature: probabilities that are right as often as they say."""
 
 import numpy as np
 import pytest
 
-from cellvote.voting.calibration import Calibration, calibrate, fit_temperature, scaled
+from cellvote.voting.temperature import Temperature, calibrate, fit_temperature, scaled
 from cellvote.voting.metrics import expected_calibration_error
 
 
@@ -46,7 +46,7 @@ def test_each_fold_is_corrected_by_what_the_others_say() -> None:
 
 
 def test_images_that_no_model_saw_get_the_temperature_of_all_folds() -> None:
-    found = Calibration(temperature=2.0, by_fold=(3.0, 4.0))
+    found = Temperature(temperature=2.0, by_fold=(3.0, 4.0))
     stated = np.array([[0.8, 0.2]] * 3)
     corrected = found.apply(stated, np.array([0, 1, -1]))
     for row, temperature in zip(corrected, (3.0, 4.0, 2.0), strict=True):

@@ -1,4 +1,4 @@
-"""Calibration: probabilities that are right as often as they say, by temperature (Guo et al. 2017).
+"""Temperature: probabilities that are right as often as they say (Guo et al. 2017).
 
 One number, fitted on predictions of wells that were held out, sharpens (below 1) or softens (above 1) all
 probabilities; which class is likeliest does not change.
@@ -23,7 +23,7 @@ _LEAST: Final = 1e-6
 _MOST_ROWS: Final = 200_000
 
 
-class Calibration(BaseModel, frozen=True):
+class Temperature(BaseModel, frozen=True):
     """How probabilities of a classifier are corrected; part of ``model.json``."""
 
     method: str = "temperature"
@@ -82,7 +82,7 @@ def fit_temperature(probabilities: Probabilities, truth: Codes) -> float:
     return float(np.exp(found.x))
 
 
-def calibrate(probabilities: Probabilities, truth: Codes, fold: npt.NDArray[np.int64]) -> Calibration:
+def calibrate(probabilities: Probabilities, truth: Codes, fold: npt.NDArray[np.int64]) -> Temperature:
     """Fit the temperature of each fold on the held-out wells of the others, and one on all of them for new images.
 
     The error that is reported is of the former: no cell helped to fit what corrects it.
@@ -96,7 +96,7 @@ def calibrate(probabilities: Probabilities, truth: Codes, fold: npt.NDArray[np.i
     """
     n_folds = int(fold.max()) + 1 if len(fold) else 0
     by_fold = tuple(fit_temperature(probabilities[fold != i], truth[fold != i]) for i in range(n_folds))
-    fitted = Calibration(temperature=fit_temperature(probabilities, truth), by_fold=by_fold)
+    fitted = Temperature(temperature=fit_temperature(probabilities, truth), by_fold=by_fold)
     figures: dict[str, Any] = {
         "ece": expected_calibration_error(fitted.apply(probabilities, fold), truth),
         "ece_uncalibrated": expected_calibration_error(probabilities, truth),
