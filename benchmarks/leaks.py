@@ -119,7 +119,8 @@ def compare(name: str, images: list[Array], groups: list[str], n_copies: int) ->
 
         found = {(pair.one, pair.other - n) for pair in find_alike(both, across)}
         known = sum((int(i), at) in found for at, i in enumerate(chosen))
-        print(f"  {change}: {known} of {len(chosen)} copies found; similarity least {own.min():.2f}, median {np.median(own):.2f}")
+        spread = f"similarity least {own.min():.2f}, median {np.median(own):.2f}"
+        print(f"  {change}: {known} of {len(chosen)} copies found; {spread}")
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cellvote.voting.temperature import Temperature, calibrate, fit_temperature, scaled
 from cellvote.voting.metrics import expected_calibration_error
+from cellvote.voting.temperature import Temperature, calibrate, fit_temperature, scaled
 
 
 def drawn(n: int, sharpened: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -113,7 +113,5 @@ def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> di
         },
         "majority": baseline_score(plan.wells, majority, codes, level),
         "position": position,
-        "measurements": {
-            one: {k: logistic[one][k] for k in short if k in logistic[one]} for one in (level, "cell")
-        },
+        "measurements": {one: {k: logistic[one][k] for k in short if k in logistic[one]} for one in (level, "cell")},
     }

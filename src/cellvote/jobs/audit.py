@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellvote.errors import StudyError
+from cellvote.errors import LeakError, StudyError
 from cellvote.jobs.fingerprints import look_at_fields
-from cellvote.learning.auditing import Leak, find_leaks, refuse_leaks
+from cellvote.learning.auditing import Leak, describe_leaks, find_leaks
 from cellvote.learning.classifier import Classifier
 from cellvote.learning.splits import Split
 from cellvote.plates.acquisition import FIELD, field_keys, place_columns
@@ -56,9 +56,10 @@ def audit_training(
     wells: pd.DataFrame,
     split_by: str = "",
     *,
+    stop: bool = True,
     report: Report = ignore_progress,
     cancel: CancelToken | None = None,
-) -> None:
+) -> list[str]:
     """Stop before anything is fitted where the same image stands on both sides of a split.
 
     Parameters
@@ -69,6 +70,8 @@ def audit_training(
         Of the wells, row by row.
     wells
         ``plate``, ``well``; ``field`` too where images have no wells.
+    stop
+        Whether to stop there; else what was found is given back, to stand beside every figure.
 
     Raises
     ------
@@ -79,7 +82,10 @@ def audit_training(
     keys = place_columns(wells)
     well = pd.MultiIndex.from_frame(wells[keys]).get_indexer(pd.MultiIndex.from_frame(seen.table[keys]))
     of_fields = Split(split.held_out[well], split.trains[:, well])
-    refuse_leaks(find_leaks(seen.table, of_fields, seen.fingerprints), split_by)
+    leaks = find_leaks(seen.table, of_fields, seen.fingerprints)
+    if leaks and stop:
+        raise LeakError(describe_leaks(leaks, split_by))
+    return [describe_leaks(leaks, split_by)] if leaks else []
 
 
 def audit_study(
@@ -122,8 +128,10 @@ def _audit_elsewhere(
         prints = np.concatenate([here.fingerprints, there.fingerprints])
         learned = there.table
     else:
-        notes.append("the study that it was trained on is not here: compared by hashes of pixels only, so copies that "
-                     "were changed are not seen.")
+        notes.append(
+            "the study that it was trained on is not here: compared by hashes of pixels only, so copies that "
+            "were changed are not seen."
+        )
     both = pd.concat([here.table[[*FIELD, "image_hash"]], learned[[*FIELD, "image_hash"]]], ignore_index=True)
     is_here = np.arange(len(both)) < len(here.table)
     # One fold: it learns from what is there, and is held to account on what is here.

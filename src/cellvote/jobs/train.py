@@ -23,6 +23,7 @@ from cellvote.learning.classifier import (
     current_versions,
     load_classifier,
     training_data_hash,
+    weights_name,
 )
 from cellvote.learning.groups import group_of_wells
 from cellvote.learning.inputs import Inputs, channel_rows
@@ -30,6 +31,7 @@ from cellvote.learning.model_card import write_model_card
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.learning.splits import LEARNED_IN, Split, make_split
 from cellvote.learning.training import History, TrainingCells, train_classic, train_networks
+from cellvote.learning.weights_note import write_note
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.profiling.measurements import feature_columns
@@ -203,7 +205,16 @@ def train_study(
     check_device(device, plan.inputs)
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
-    audit_training(study, plan.fields, plan.split, plan.wells, chosen.split_by, report=report, cancel=cancel)
+    leaks = audit_training(
+        study,
+        plan.fields,
+        plan.split,
+        plan.wells,
+        chosen.split_by,
+        stop=chosen.leaks == "stop",
+        report=report,
+        cancel=cancel,
+    )
     if plan.inputs.size_px is not None:
         size_px, segmentation = plan.inputs.size_px[0], plan.segmentation
         cut_study_crops(
@@ -212,8 +223,10 @@ def train_study(
     limits = _fit(study, plan, folder, device, workers or default_workers(), report, cancel)
     write_table(folder / "split.parquet", _split_table(study, plan))
     info = _describe(study, plan, name, limits)
+    write_note(folder / weights_name(info.architecture), info)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
     metrics, temperature, _ = hold_to_account(study, plan, draft, device, cancel)
+    metrics["notes"] = [*leaks, *metrics["notes"]]
     info = info.model_copy(update={"metrics": metrics, "calibration": temperature.model_dump(mode="json")})
     write_json(folder / "model.json", info.model_dump(mode="json"))
     write_model_card(folder, info, draft.split)

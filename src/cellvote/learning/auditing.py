@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cellvote.errors import LeakError
 from cellvote.learning.fingerprints import Fingerprints, find_alike
 from cellvote.learning.splits import Split
 from cellvote.plates.acquisition import FIELD, WELL, FieldKey
@@ -115,20 +114,8 @@ def _crossing(names: npt.NDArray[np.str_], split: Split) -> list[tuple[int, int]
     return pairs
 
 
-def refuse_leaks(leaks: Sequence[Leak], split_by: str) -> None:
-    """Stop where anything stands on both sides.
-
-    Raises
-    ------
-    LeakError
-        Naming the first pairs, and what to do.
-    """
-    if leaks:
-        raise LeakError(describe_leaks(leaks, split_by))
-
-
 def describe_leaks(leaks: Sequence[Leak], split_by: str) -> str:
-    """Say what stands on both sides, and what can be done."""
+    """Say what stands on both sides, naming the first pairs, and what can be done."""
     shown = "; ".join(map(str, leaks[:_SHOWN]))
     more = f"; and {len(leaks) - _SHOWN:,} more pairs" if len(leaks) > _SHOWN else ""
     return f"the split leaks: {shown}{more}. {_advice(leaks, split_by)}"

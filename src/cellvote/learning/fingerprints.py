@@ -193,7 +193,12 @@ def _descriptors(fingerprints: Fingerprints) -> Floats:
     parts = [np.empty((0, 4 * len(down)), np.float32)]
     for start in range(0, len(fingerprints), _ROWS):
         strength = np.log(np.abs(_waves(fingerprints[start : start + _ROWS])) + 1)
-        four = [strength[:, down, right], strength[:, -down, right], strength[:, right, down], strength[:, -right, down]]
+        four = [
+            strength[:, down, right],
+            strength[:, -down, right],
+            strength[:, right, down],
+            strength[:, -right, down],
+        ]
         parts.append(np.sort(np.stack(four), axis=0).transpose(1, 0, 2).reshape(strength.shape[0], -1))
     table = np.concatenate(parts).astype(np.float32)
     table -= table.mean(axis=1, keepdims=True)

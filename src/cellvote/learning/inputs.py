@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel
 
-from cellvote.errors import ClassifierError
+from cellvote.errors import ChannelError, ClassifierError
 from cellvote.plates.acquisition import channel_index
 
 Features = npt.NDArray[np.float32]
@@ -129,4 +129,9 @@ def channel_rows(study_channels: tuple[str, ...], inputs: Inputs) -> list[int]:
     ChannelError
         Where one is missing; the message lists those that there are.
     """
-    return [channel_index(study_channels, channel) for channel in inputs.channels]
+    try:
+        return [channel_index(study_channels, channel) for channel in inputs.channels]
+    except ChannelError as error:
+        raise ChannelError(
+            f"{error} The classifier is fed {', '.join(inputs.channels)}; the study has {', '.join(study_channels)}."
+        ) from error

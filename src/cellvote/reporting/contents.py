@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cellvote.errors import PredictionsError
-from cellvote.jobs.predict import evaluate_study, find_classifier, position_warning, read_note, read_predictions
+from cellvote.jobs.predict import evaluate_study, find_classifier, read_note, read_predictions
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, ClassifierInfo
 from cellvote.plates.acquisition import WELL
@@ -15,6 +15,7 @@ from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
 from cellvote.study.field_flags import with_flags
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.voting.position import position_warning
 from cellvote.voting.vote import VoteSettings, vote
 
 
@@ -79,8 +80,7 @@ class ReportContents:
         """Say what must be known before any figure here is believed."""
         found = []
         if self.evaluation is not None:
-            if self.evaluation["baselines"]["position"]:
-                found += position_warning(self.evaluation, self.evaluation["baselines"])
+            found += position_warning(self.evaluation["baselines"]["position"])
             found += _no_better_than_measurements(self.evaluation, network=self.classifier.is_network)
         if self.failed:
             fields = {record.key for _, record in self.failed}
