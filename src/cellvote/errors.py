@@ -74,3 +74,7 @@ class WorkerError(CellVoteError, RuntimeError):
 
 class CancelledError(CellVoteError):
     """The user cancelled; what was done is kept, and running again goes on from there."""
+
+
+class LeakError(CellVoteError, ValueError):
+    """The same image stands on both sides of a split."""

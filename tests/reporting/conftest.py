@@ -1,5 +1,6 @@
 """Tiny studies with predictions written by hand, so that every figure of a report is known beforehand."""
 
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import tifffile
 
 from cellvote.learning.classifier import ClassifierInfo
 from cellvote.learning.inputs import Inputs
+from cellvote.learning.weights_note import write_note
 from cellvote.plates.acquisition import FIELD, Acquisition, plane_table
 from cellvote.plates.wells import well_position
 from cellvote.study import Study
@@ -140,10 +142,12 @@ def _write_images(study: Study, folder: Path, cells: pd.DataFrame) -> None:
 
 def _baselines(plan: Plan) -> dict[str, Any]:
     said = {"majority": 0.5, "position": plan.position_accuracy, "measurements": 0.5}
-    return {
+    found: dict[str, Any] = {
         name: {level: {"accuracy": share, "balanced_accuracy": share, "n": 4} for level in ("well", "cell")}
         for name, share in said.items()
     }
+    found["position"] |= {"difference_ci95": None, "chance_p": 0.01, "tied": plan.position_accuracy > 0.9}
+    return found
 
 
 def _write_classifier(study: Study, plan: Plan) -> None:
@@ -178,4 +182,6 @@ def _write_classifier(study: Study, plan: Plan) -> None:
     split = split.astype(dict.fromkeys(["plate", "well", "image_hash", "class_name", "group"], "str"))
     write_table(folder / "split.parquet", split[[*FIELD, "image_hash", "class_name", "group", "fold"]])
     write_json(folder / "model.json", info.model_dump(mode="json"))
-    (folder / "model.skops").write_bytes(b"")
+    with zipfile.ZipFile(folder / "model.skops", "w"):
+        pass
+    write_note(folder / "model.skops", info)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score, recall_score
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
+from cellvote.voting.intervals import paired_difference
 from cellvote.voting.metrics import Codes, codes_of, expected_calibration_error, score
 
 
@@ -128,3 +129,69 @@ def test_certainty_that_is_always_wrong_is_as_far_off_as_can_be() -> None:
 def test_names_become_the_numbers_of_their_classes() -> None:
     names = pd.Series(["b", "a", "tie", "too few cells", "a"])
     assert codes_of(names, ("a", "b")).tolist() == [1, 0, -1, -1, 0]
+
+
+# Each class
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
+def test_the_figures_of_each_class_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    truth, said = (np.array(values, np.int64) for values in zip(*pairs, strict=True))
+    found = score(truth, said, 3, each_its_own(len(truth)))["per_class"]
+    of_sklearn = {"labels": [0, 1, 2], "average": None, "zero_division": np.nan}
+    for name, function in (("recall", recall_score), ("precision", precision_score)):
+        known = [np.nan if one[name] is None else one[name] for one in found]
+        np.testing.assert_allclose(known, function(truth, said, **of_sklearn))
+    assert [one["n"] for one in found] == np.bincount(truth, minlength=3).tolist()
+
+
+def test_the_figures_of_each_class_lie_within_their_intervals() -> None:
+    random = np.random.default_rng(1)
+    wells = np.repeat(each_its_own(30), 40)
+    truth = (wells % 3).astype(np.int64)
+    said = np.where(random.random(1200) < 0.7, truth, random.integers(0, 3, 1200))
+    for one in score(truth, said, 3, wells)["per_class"]:
+        for name in ("precision", "recall", "f1"):
+            low, high = one[f"{name}_ci95"]
+            assert low < one[name] < high
+
+
+def test_four_of_four_wells_right_do_not_make_a_class_certain() -> None:
+    truth = codes(0, 0, 0, 0, 1, 1, 1, 1, 1, 1)
+    one = score(truth, truth, 2, each_its_own(10))["per_class"][0]
+    wilson = binomtest(4, 4).proportion_ci(0.95, "wilson")
+    assert one["recall_ci95"] == one["precision_ci95"] == one["f1_ci95"] == pytest.approx([wilson.low, 1])
+
+
+def test_a_class_that_was_never_said_has_no_precision() -> None:
+    one = score(codes(0, 0, 1, 1), codes(0, 0, 0, 0), 2, each_its_own(4))["per_class"][1]
+    assert one["precision"] is None
+    assert one["precision_ci95"] is None
+    assert one["recall"] == one["f1"] == 0
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn_and_lies_within_its_interval() -> None:
+    random = np.random.default_rng(2)
+    wells = np.repeat(each_its_own(20), 30)
+    truth = (wells % 2).astype(np.int64)
+    scores = np.round(truth + random.normal(0, 1.2, 600) + random.normal(0, 0.3, 20)[wells], 1)
+    found = score(truth, (scores > 0.5).astype(np.int64), 2, wells, scores)
+    assert found["auc"] == pytest.approx(roc_auc_score(truth, scores))
+    assert found["ci95_auc"][0] < found["auc"] < found["ci95_auc"][1]
+
+
+def test_whole_plates_that_differ_make_the_interval_wider_than_their_wells_would() -> None:
+    wells = np.repeat(each_its_own(60), 10)
+    plates = wells // 10
+    truth = np.zeros(600, np.int64)
+    said = np.where(plates % 2 == 0, 0, np.arange(600) % 2)
+    assert width(score(truth, said, 2, plates)["ci95"]) > 2 * width(score(truth, said, 2, wells)["ci95"])
+
+
+def test_the_interval_of_a_difference_is_of_the_same_wells() -> None:
+    one = np.array([True] * 18 + [False] * 2)
+    assert paired_difference(one, one, each_its_own(20)) == [0, 0]
+    low, _ = paired_difference(one, ~one, each_its_own(20)) or [0, 0]
+    assert low > 0.4
+    assert paired_difference(one[:2], one[:2], each_its_own(2)) is None

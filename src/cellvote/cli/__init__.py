@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from cellvote import __version__
-from cellvote.cli import demo, exports, looking, plates, profiles, quality, steps, weights
+from cellvote.cli import auditing, demo, exports, looking, plates, profiles, quality, steps, weights
 from cellvote.cli.terminal import err
 from cellvote.errors import CancelledError, CellVoteError
 from cellvote.progress import quiet_decoders
@@ -37,13 +37,24 @@ _ORDER = (
     "predict",
     "vote",
     "evaluate",
+    "audit",
     "report",
     "export",
     "view",
     "weights",
     "doctor",
 )
-for part in (demo.app, plates.app, looking.app, steps.app, profiles.app, exports.app, quality.app, weights.app):
+for part in (
+    demo.app,
+    plates.app,
+    looking.app,
+    steps.app,
+    profiles.app,
+    exports.app,
+    quality.app,
+    weights.app,
+    auditing.app,
+):
     app.registered_commands += part.registered_commands
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
 

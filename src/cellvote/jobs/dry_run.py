@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
+from cellvote.jobs.accounting import training_features
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
-from cellvote.jobs.train import TrainingPlan, training_features
+from cellvote.jobs.train import TrainingPlan
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
 from cellvote.learning.inputs import feature_matrix

@@ -16,6 +16,7 @@ from cellvote.jobs.training_plan import TrainingPlan
 from cellvote.learning.architectures import EMBEDDINGS, is_network
 from cellvote.learning.examples import Examples
 from cellvote.learning.network_training import NetworkTraining, train_networks
+from cellvote.learning.predicting import n_scores
 from cellvote.learning.scaling import FeedingConstants
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.training import History, train_classic
@@ -139,7 +140,6 @@ def _fit_networks(
         training,
         folder,
         device=choose_device(device),
-        metadata={"classes": "\x1f".join(plan.classes)},
         history=History(folder / "history.csv"),
         report=report,
         cancel=cancel,
@@ -185,24 +185,12 @@ def network_builder(plan: TrainingPlan, settings: TrainSettings, weights: Path |
             torch.manual_seed(seed_of(settings.seed, fold, 0))
             return build_architecture(
                 settings.architecture,
-                channels=n_channels(plan.inputs),
+                channels=plan.inputs.n_channels,
                 size_px=plan.inputs.size_px or 0,
-                n_classes=n_scores(settings, len(plan.classes)),
+                n_classes=n_scores(settings.model_dump(), len(plan.classes)),
                 n_measurements=len(plan.inputs.columns) if plan.inputs.has_measurements else 0,
                 pretrained=weights or False,
                 xavier=settings.initialisation == "xavier",
             )
 
     return build
-
-
-def n_channels(inputs: Any) -> int:
-    """How many channels the images of a network have; where each part is apart, those of one."""
-    of = {"pixels": len(inputs.channels), "mask": 4, "flows": 4, "measurements": 0}
-    counts = [of[part] for part in inputs.parts if part != "measurements"]
-    return max(counts) if inputs.separate else sum(counts)
-
-
-def n_scores(settings: Any, n_classes: int) -> int:
-    """How many scores a network gives: one for two classes where its loss is binary."""
-    return 1 if settings.loss == "binary" and n_classes == 2 else n_classes

@@ -23,7 +23,8 @@ from cellvote.study.illumination import check_cells_are_current
 from cellvote.voting.calibrating import read_calibration
 from cellvote.voting.conformal import VoteCalibration
 from cellvote.voting.coverage import evaluate_sets
-from cellvote.voting.evaluation import evaluate_predictions
+from cellvote.voting.evaluation import GROUP, evaluate_predictions
+from cellvote.voting.position import position_warning
 from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
 
 
@@ -280,7 +281,8 @@ def evaluate_study(
     at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
     notes = []
     if at_home:
-        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys)
+        groups = classifier.split[[*keys, GROUP]].drop_duplicates(keys)
+        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys).merge(groups, on=keys)
     else:
         trained = table["fold"] != UNSEEN
         if trained.any():
@@ -309,6 +311,8 @@ def evaluate_study(
         table, treatments=study.treatments, settings=settings, calibration=calibration, at_home=at_home
     )
     result["notes"] += why
+    if at_home:
+        result["calibration"] = {**info.metrics.get("calibration", {}), **result["calibration"]}
     return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
 
 
@@ -318,7 +322,7 @@ def _report(
     baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
     if at_home:
         baselines = metrics["baselines"]
-        notes = [*notes, *position_warning(result, baselines)]
+        notes = [*notes, *position_warning(baselines["position"])]
     else:
         baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
         notes.append("baselines of position and measurements: only where the classifier was trained.")
@@ -329,6 +333,7 @@ def _report(
         "baselines": baselines,
         "calibration": result["calibration"],
         "conformal": result["conformal"],
+        "drawn": result["drawn"],
         "notes": [*notes, *result["notes"]],
     }
 
@@ -338,20 +343,3 @@ def _commonest(scored: dict[str, Any]) -> dict[str, Any]:
     truths = np.array(scored["confusion"]).sum(axis=1) + np.array(scored["abstained"])
     share = float(truths.max() / truths.sum())
     return {"accuracy": share, "balanced_accuracy": 1 / int((truths > 0).sum()), "n": int(truths.sum())}
-
-
-def position_warning(result: dict[str, Any], baselines: dict[str, Any]) -> list[str]:
-    """Warn where the place on the plate alone does as well as the classifier."""
-    if result["well"] is None:
-        return []
-    place = baselines["position"]["well"]["accuracy"]
-    interval = result["well"]["ci95"]
-    least = interval[0] if interval else result["cell"]["accuracy"]
-    if place < least:
-        return []
-    warning = (
-        f"the position on the plate alone gets {place:.0%} of the held-out wells right: the classes are tied to "
-        "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
-        "elsewhere (a dose series, another plate)."
-    )
-    return [warning]

@@ -25,15 +25,17 @@ def majority_votes(codes: Codes, n_cells: npt.NDArray[np.int64], split: Split) -
 
 
 def position_votes(wells: pd.DataFrame, codes: Codes, split: Split, seed: int) -> Codes:
-    """Say, for each held-out well, the class that its place on the plate suggests: row, column, edge distance.
+    """Say, for each held-out well, the class that its place suggests: plate, row, column, edge distance.
 
     Where this comes near a classifier, the classifier may have learned the well instead of the cells.
     """
-    places = np.full((len(wells), 3), -1.0)
+    places = np.full((len(wells), 4), -1.0)
+    if "plate" in wells:
+        places[:, 3] = pd.factorize(wells["plate"], sort=True)[0]
     shape = plate_shape(wells["well"])
     for i, well in enumerate(wells["well"]):
         if well:
-            places[i] = (*well_position(well), edge_distance(well, shape))
+            places[i, :3] = (*well_position(well), edge_distance(well, shape))
 
     def by_place(train: npt.NDArray[np.bool_], held_out: npt.NDArray[np.bool_]) -> Codes:
         forest = RandomForestClassifier(100, class_weight="balanced", random_state=seed)

@@ -17,6 +17,7 @@ from cellvote.errors import ClassifierError, StudyError
 from cellvote.learning.architectures import is_network
 from cellvote.learning.inputs import Inputs
 from cellvote.learning.scaling import FeedingConstants
+from cellvote.learning.weights_note import check_note
 from cellvote.plates.acquisition import FIELD
 from cellvote.study.atomic import read_json, read_table
 
@@ -53,6 +54,7 @@ class ClassifierInfo(BaseModel, frozen=True):
     start: dict[str, str] = {}
     """What pretrained weights the networks started from."""
     calibration: dict[str, Any] | None = None
+    """What corrects its probabilities, as `voting.temperature.Temperature`."""
     metrics: dict[str, Any] = {}
     training_data: str
     """Hash of the cells, classes and folds that it was trained on."""
@@ -129,12 +131,13 @@ def weights_name(architecture: str) -> str:
 
 
 def load_classifier(folder: Path) -> Classifier:
-    """Load a classifier folder, checking what it says of itself; the models are read when it predicts.
+    """Load a classifier folder, checking what it says of itself against its weights; they are read when it predicts.
 
     Raises
     ------
     ClassifierError
-        Where the folder holds no classifier, or one of an unknown format.
+        Where the folder holds no classifier, one of an unknown format, or weights of other classes, another order of
+        them, or other inputs.
     """
     if not (folder / "model.json").is_file():
         raise ClassifierError(f"{folder}: there is no classifier here (no model.json).")
@@ -157,6 +160,7 @@ def load_classifier(folder: Path) -> Classifier:
     classifier = Classifier(folder, info, split)
     if not classifier.weights_path.is_file():
         raise ClassifierError(f"{folder}: {classifier.weights_path.name} is missing. Copy the whole folder.")
+    check_note(classifier.weights_path, info)
     return classifier
 
 

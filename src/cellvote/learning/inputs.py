@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel
 
-from cellvote.errors import ClassifierError
+from cellvote.errors import ChannelError, ClassifierError
 from cellvote.plates.acquisition import channel_index
 
 Features = npt.NDArray[np.float32]
@@ -54,6 +54,13 @@ class Inputs(BaseModel, frozen=True):
     def has_images(self) -> bool:
         """Whether it is fed images, so is a network."""
         return any(part != "measurements" for part in self.parts)
+
+    @property
+    def n_channels(self) -> int:
+        """How many channels the images of a network have; where every part is a stream of its own, those of one."""
+        of = {"pixels": len(self.channels), "mask": 4, "flows": 4}
+        counts = [of[part] for part in self.parts if part in of]
+        return max(counts, default=0) if self.separate else sum(counts)
 
     @property
     def has_measurements(self) -> bool:
@@ -129,4 +136,9 @@ def channel_rows(study_channels: tuple[str, ...], inputs: Inputs) -> list[int]:
     ChannelError
         Where one is missing; the message lists those that there are.
     """
-    return [channel_index(study_channels, channel) for channel in inputs.channels]
+    try:
+        return [channel_index(study_channels, channel) for channel in inputs.channels]
+    except ChannelError as error:
+        raise ChannelError(
+            f"{error} The classifier is fed {', '.join(inputs.channels)}; the study has {', '.join(study_channels)}."
+        ) from error

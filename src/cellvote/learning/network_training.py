@@ -98,7 +98,6 @@ def train_networks(
     folder: Path,
     *,
     device: "torch.device",
-    metadata: dict[str, str],
     history: History,
     report: Report,
     cancel: CancelToken,
@@ -109,8 +108,6 @@ def train_networks(
     ----------
     folder
         Of the classifier: ``model.safetensors`` and ``checkpoint/`` are written there.
-    metadata
-        Written into the file of weights.
 
     Raises
     ------
@@ -126,10 +123,9 @@ def train_networks(
         base, special = run.fold(fold)
         tensors |= {f"fold{fold}/{name}": tensor for name, tensor in base.items()}
         for value, weights in special.items():
-            number = training.stages.values.index(value)
-            tensors |= {f"fold{fold}.{number}/{name}": tensor for name, tensor in weights.items()}
+            tensors |= {f"fold{fold}.{value}/{name}": tensor for name, tensor in weights.items()}
         tuned.append(tuple(special))
-    write_bytes(folder / "model.safetensors", safetensors.torch.save(tensors, metadata))
+    write_bytes(folder / "model.safetensors", safetensors.torch.save(tensors))
     return Trained(tuple(tuned), tuple(dict.fromkeys(run.notes)))
 
 

@@ -1,7 +1,7 @@
 """Predicting: class probabilities of cells, each by the models that never saw it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -44,54 +44,14 @@ def classic_probabilities(
     return combine(fold, len(models), n_classes, predict_rows)
 
 
-def network_probabilities(
-    classifier: Classifier,
-    crops: npt.NDArray[np.generic],
-    channels: list[int],
-    limits_of: Any,
-    fold: npt.NDArray[np.int64],
-    *,
-    device: Any,
-    report: Report,
-    cancel: CancelToken,
-) -> Probabilities:
-    """(N, K) class probabilities from N×C×H×W crops.
+def load_networks(classifier: Classifier, device: Any) -> list[dict[str, Any]]:
+    """Build the networks of each fold and fill in their weights.
 
-    Parameters
-    ----------
-    channels
-        Which of the crops' channels the network is fed, in its order.
-    limits_of
-        (fold, rows) to (len(rows), 2, C): what is black and white for each crop.
-    device
-        A ``torch.device``.
-    """
-    from cellvote.learning.networks.fit import predict_network
-
-    info = classifier.info
-    networks = load_networks(classifier, device)
-    total = int((fold >= 0).sum() + (fold < 0).sum() * info.n_folds)
-    done = 0
-
-    def on_batch(n: int) -> None:
-        nonlocal done
-        done += n
-        report(Progress(done, total, f"{done:,} of {total:,} crops", str(device)))
-
-    def predict_rows(number: int, rows: npt.NDArray[np.intp]) -> Probabilities:
-        said = np.zeros((len(rows), len(info.classes)))
-        for start in range(0, len(rows), 4096):
-            part = rows[start : start + 4096]
-            some = np.asarray(crops[part])[:, channels]
-            limits = limits_of(number, part)
-            said[start : start + len(part)] = predict_network(networks[number], some, limits, device, cancel, on_batch)
-        return said
-
-    return combine(fold, info.n_folds, len(info.classes), predict_rows)
-
-
-def load_networks(classifier: Classifier, device: Any) -> list[Any]:
-    """Build the network of each fold and fill in its weights.
+    Returns
+    -------
+    list of dict
+        For each fold, by ``""`` the network that learned from all, and by the value of a column each one that was
+        tuned further for it.
 
     Raises
     ------
@@ -102,14 +62,19 @@ def load_networks(classifier: Classifier, device: Any) -> list[Any]:
     import torch
     from safetensors import SafetensorError
 
+    info = classifier.info
+    tuned = info.tuned or ((),) * info.n_folds
     try:
         tensors = safetensors.torch.load_file(classifier.weights_path)
         networks = []
-        for number in range(classifier.info.n_folds):
-            prefix = f"fold{number}/"
-            network = _empty_network(classifier.info)
-            network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
-            networks.append(network.to(device, memory_format=torch.channels_last).eval())
+        for fold in range(info.n_folds):
+            prefixes = {"": f"fold{fold}/", **{value: f"fold{fold}.{value}/" for value in tuned[fold]}}
+            of_fold = {}
+            for value, prefix in prefixes.items():
+                network = _empty_network(info)
+                network.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
+                of_fold[value] = network.to(device, memory_format=torch.channels_last).eval()
+            networks.append(of_fold)
     except (OSError, SafetensorError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise ClassifierError(f"{classifier.weights_path}: does not fit model.json ({first}). Train again.") from error
@@ -121,10 +86,16 @@ def _empty_network(info: ClassifierInfo) -> Any:
 
     return build_architecture(
         info.architecture,
-        channels=len(info.inputs.channels),
-        size_px=(info.inputs.size_px or (0,))[0],
-        n_classes=len(info.classes),
+        channels=info.inputs.n_channels,
+        size_px=info.inputs.size_px or 0,
+        n_classes=n_scores(info.settings, len(info.classes)),
+        n_measurements=len(info.inputs.columns) if info.inputs.has_measurements else 0,
     )
+
+
+def n_scores(settings: Mapping[str, Any], n_classes: int) -> int:
+    """How many scores a network gives: one for two classes where its loss is binary."""
+    return 1 if settings.get("loss") == "binary" and n_classes == 2 else n_classes
 
 
 def load_classic(classifier: Classifier) -> list[ClassicModel]:

@@ -1,5 +1,6 @@
 """Training: one model for each fold, each kept as soon as it is done."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from cellvote.learning.inputs import Features
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.splits import Split, inner_validation
 from cellvote.progress import CancelToken, Progress, Report
-from cellvote.study.atomic import write_bytes
 
 OnEpoch = Callable[[dict[str, Any]], None]
 
@@ -65,15 +65,18 @@ class History:
 
     columns = (
         "fold",
+        "stage",
         "epoch",
         "train_loss",
         "validation_loss",
         "train_accuracy",
         "validation_accuracy",
+        "validation_balanced_accuracy",
         "learning_rate",
         "cells_per_s",
         "device",
         "seconds",
+        "notes",
     )
 
     def __init__(self, path: Path) -> None:
@@ -83,9 +86,8 @@ class History:
 
     def append(self, row: dict[str, Any]) -> None:
         """Add an epoch."""
-        entries = ("" if row.get(c) is None else str(row.get(c)) for c in self.columns)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(",".join(entries) + "\n")
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow("" if row.get(c) is None else row[c] for c in self.columns)
 
 
 def train_classic(
@@ -124,58 +126,3 @@ def _read_checkpoint(path: Path) -> ClassicModel:
     if len(models) != 1:
         raise ClassifierError(f"{path}: should hold one model, not {len(models)}. Delete it, and train again.")
     return models[0]
-
-
-def train_networks(
-    cells: TrainingCells,
-    crops: npt.NDArray[np.generic],
-    limits: list[npt.NDArray[np.float32]],
-    settings: TrainSettings,
-    folder: Path,
-    *,
-    device: Any,
-    history: History,
-    report: Report,
-    cancel: CancelToken,
-) -> None:
-    """Train a network for each fold, going on from its checkpoint, and write them into one safetensors file.
-
-    Parameters
-    ----------
-    crops
-        N×C×H×W, one for each cell.
-    limits
-        For each fold, (N, 2, C): what is black and white for each crop.
-    device
-        A ``torch.device``.
-    """
-    import safetensors.torch
-
-    from cellvote.learning.networks.fit import TrainingCrops, fit_network
-
-    tensors: dict[str, Any] = {}
-    for fold in range(cells.n_folds):
-        train = cells.learned_by(fold)
-        validation = cells.watched_by(fold, settings.seed)[train]
-        data = TrainingCrops(crops[train], cells.codes[train], limits[fold][train], validation)
-
-        def tell(row: dict[str, Any], fold: int = fold) -> None:
-            history.append(row)
-            accuracy = row["validation_accuracy"] if row["validation_accuracy"] is not None else row["train_accuracy"]
-            message = f"accuracy {accuracy:.3f} on inner validation wells · {row['cells_per_s']:,.0f} cells/s"
-            done = fold * settings.epochs + row["epoch"]
-            where = f"fold {fold + 1} of {cells.n_folds}, epoch {row['epoch']}"
-            report(Progress(done, cells.n_folds * settings.epochs, where, message))
-
-        best = fit_network(
-            data,
-            cells.n_classes,
-            settings,
-            fold=fold,
-            device=device,
-            checkpoint=folder / "checkpoint" / f"fold-{fold}",
-            on_epoch=tell,
-            cancel=cancel,
-        )
-        tensors |= {f"fold{fold}/{name}": tensor for name, tensor in best.items()}
-    write_bytes(folder / "model.safetensors", safetensors.torch.save(tensors))

@@ -9,7 +9,6 @@ from cellvote.errors import PredictionsError
 from cellvote.jobs.predict import (
     evaluate_study,
     find_classifier,
-    position_warning,
     read_note,
     read_predictions,
     read_vote_calibration,
@@ -22,6 +21,7 @@ from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
 from cellvote.study.field_flags import with_flags
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.voting.position import position_warning
 from cellvote.voting.vote import VoteSettings, vote
 
 
@@ -86,8 +86,7 @@ class ReportContents:
         """Say what must be known before any figure here is believed."""
         found = []
         if self.evaluation is not None:
-            if self.evaluation["baselines"]["position"]:
-                found += position_warning(self.evaluation, self.evaluation["baselines"])
+            found += position_warning(self.evaluation["baselines"]["position"])
             found += _no_better_than_measurements(self.evaluation, network=self.classifier.is_network)
         if self.failed:
             fields = {record.key for _, record in self.failed}

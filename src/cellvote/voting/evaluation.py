@@ -1,6 +1,6 @@
 """Evaluation: held-out predictions against the truth, at every level, beside the baselines."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,15 @@ import pandas as pd
 from cellvote.errors import PredictionsError
 from cellvote.plates.acquisition import FIELD, WELL, place_columns
 from cellvote.voting.conformal import VoteCalibration
-from cellvote.voting.metrics import codes_of, expected_calibration_error, score
+from cellvote.voting.intervals import LEAST_CLUSTERS
+from cellvote.voting.metrics import Codes, codes_of, expected_calibration_error, score
 from cellvote.voting.vote import LEVELS, VoteSettings, class_columns, that_have_a_say, vote
+
+GROUP: Final = "group"
+"""Column of what was held out together: a plate, a compound, …; not needed where that is the well."""
+
+LEAST_GROUPS: Final = 5
+"""Fewer plates or compounds than these are not drawn anew: the interval would be one of luck."""
 
 
 def evaluate_predictions(
@@ -24,8 +31,9 @@ def evaluate_predictions(
     Parameters
     ----------
     predictions
-        One row per cell: ``plate``, ``well``, ``field``, ``truth`` and one probability column per class. Only
-        cells that no model was trained on belong here. Cells that have no say in votes are not scored either.
+        One row per cell: ``plate``, ``well``, ``field``, ``truth`` and one probability column per class; `GROUP` too
+        where more than wells were held out together. Only cells that no model was trained on belong here. Cells that
+        have no say in votes are not scored either.
     treatments
         ``plate``, ``well``, ``treatment``; ``field`` too where images have no wells.
     calibration
@@ -35,7 +43,8 @@ def evaluate_predictions(
     -------
     dict
         ``classes``, then ``cell``, ``field``, ``well`` and ``treatment`` as in `voting.metrics.score` (null where
-        it cannot be had, the reason in ``notes``), and ``calibration``.
+        it cannot be had, the reason in ``notes``), ``calibration``, and ``drawn``: what was drawn anew for the
+        intervals (``well``, ``field`` or ``group``).
 
     Raises
     ------
@@ -50,17 +59,19 @@ def evaluate_predictions(
     classes = tuple(columns)
     truth = codes_of(predictions["truth"], classes)
     probabilities = predictions[list(columns.values())].to_numpy(float)
-    wells = np.asarray(predictions.groupby(_independent(predictions), sort=True).ngroup(), np.int64)
+    independent, notes = _independent(predictions)
+    clusters = np.asarray(predictions.groupby(independent, sort=True).ngroup(), np.int64)
     result: dict[str, Any] = {"classes": list(classes)}
-    result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), wells)
-    notes: list[str] = []
+    second = probabilities[:, 1] if len(classes) == 2 else None
+    result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), clusters, second)
     for level in ("field", "well", "treatment"):
         table = predictions
         if level == "treatment":
             table = _with_treatment(predictions, treatments)
-        result[level], note = _level(table, level, classes, settings, calibration)
+        result[level], note = _level(table, level, classes, settings, independent, calibration)
         notes += [note] if note else []
     result["calibration"] = {"ece": expected_calibration_error(probabilities, truth)}
+    result["drawn"] = independent[-1]
     result["notes"] = notes
     return result
 
@@ -71,9 +82,25 @@ def _with_treatment(predictions: pd.DataFrame, treatments: pd.DataFrame | None) 
     return predictions.merge(treatments, on=place_columns(treatments), how="inner")
 
 
-def _independent(table: pd.DataFrame) -> list[str]:
-    """Name what counts as independent: wells, or fields where images have no wells."""
+def _places(table: pd.DataFrame) -> list[str]:
+    """Name what stands for itself: wells, or fields where images have no wells."""
     return WELL if (table["well"] != "").all() else FIELD
+
+
+def _independent(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Name what is drawn anew for intervals: what was held out whole, where there is enough of it; and notes."""
+    places = _places(table)
+    if GROUP not in table:
+        return places, []
+    n_groups, n_places = table[GROUP].nunique(), len(table[places].drop_duplicates())
+    if n_groups == n_places:
+        return places, []
+    if n_groups >= LEAST_GROUPS:
+        return [GROUP], []
+    return places, [
+        f"intervals: {n_groups} groups were held out, too few to draw them anew; {places[-1]}s are drawn, so how groups "
+        "differ is not in the intervals."
+    ]
 
 
 def _level(
@@ -81,25 +108,37 @@ def _level(
     level: str,
     classes: tuple[str, ...],
     settings: VoteSettings,
+    independent: list[str],
     calibration: VoteCalibration | None,
 ) -> tuple[dict[str, Any] | None, str]:
     by = LEVELS[level]
     if table.empty:
         return None, f"{level}: the plate map names none."
-    if level == "well" and _independent(table) != WELL:
+    if level == "well" and _places(table) != WELL:
         return None, "well: the images have none; each stands for itself, see the field level."
-    truths = table.groupby(by, sort=True)["truth"].agg(["first", "nunique"])
+    groups = table.groupby(by, sort=True)
+    truths = groups["truth"].agg(["first", "nunique"])
     if (truths["nunique"] > 1).any():
         mixed = truths.index[truths["nunique"] > 1][0]
         return None, f"{level}: {mixed} has wells of more than one class, so it has no single truth."
     votes = vote(table, by, settings, calibration)
     truth, said = codes_of(truths["first"], classes), codes_of(votes["class"], classes)
-    if level == "field":
-        clusters = np.asarray(votes.groupby(_independent(votes), sort=True).ngroup(), np.int64)
-    else:
-        clusters = np.arange(len(votes), dtype=np.int64)
-    note = f"{level}: only {len(votes)}; no interval can be had." if len(np.unique(clusters)) < 3 else ""
-    return score(truth, said, len(classes), clusters), note
+    clusters = _clusters(votes, groups, independent)
+    few = len(np.unique(clusters)) < LEAST_CLUSTERS
+    note = f"{level}: only {len(votes)}; no interval can be had." if few else ""
+    second = votes[f"share_{classes[1]}"].to_numpy(float) if len(classes) == 2 else None
+    return score(truth, said, len(classes), clusters, second), note
+
+
+def _clusters(votes: pd.DataFrame, groups: Any, independent: list[str]) -> Codes:
+    """Number what is drawn anew for each vote: its plate, compound or well, or the vote itself."""
+    if independent == [GROUP]:
+        found = groups[GROUP].agg(["first", "nunique"])
+        names = np.where(found["nunique"] == 1, found["first"], [f"\0{i}" for i in range(len(votes))])
+        return np.asarray(pd.factorize(names)[0], np.int64)
+    if set(independent) < set(votes):
+        return np.asarray(votes.groupby(independent, sort=True).ngroup(), np.int64)
+    return np.arange(len(votes), dtype=np.int64)
 
 
 def baseline_score(

@@ -152,7 +152,7 @@ def _of_classifier(folder: Path, channels: int, size_px: tuple[int, int]) -> Fro
             f"{folder}: is fed {len(inputs.channels)} channels of {_size(inputs.size_px)}, the images have {channels} "
             f"of {_size(size_px)}. Choose the same channels and crop size."
         )
-    network = _image_backbone(load_networks(classifier, torch.device("cpu"))[0], classifier.info.architecture)
+    network = _image_backbone(load_networks(classifier, torch.device("cpu"))[0][""], classifier.info.architecture)
     note = BackboneNote(
         name=classifier.info.name,
         architecture=classifier.info.architecture,

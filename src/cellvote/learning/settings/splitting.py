@@ -27,6 +27,12 @@ class SplittingSettings(BaseModel, frozen=True):
         description="Every well, plate or value is held out by itself, however many there are",
         json_schema_extra={"advanced": True},
     )
+    leaks: Literal["stop", "report"] = Field(
+        "stop",
+        title="Where the split leaks",
+        description="The same image on both sides: stop, and say which; or report it beside every figure and go on",
+        json_schema_extra={"advanced": True},
+    )
     balance: Literal["weights", "sampling", "downsample", "downsample-to-second", "none"] = Field(
         "weights",
         title="Balance",

@@ -1,0 +1,117 @@
+"""Hold a classifier to account: what it says of wells that it never saw, beside what needs no look at the cells."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cellvote.jobs.examples import measurement_matrix
+from cellvote.jobs.probabilities import cell_probabilities
+from cellvote.jobs.training_plan import measured_columns
+from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
+from cellvote.learning.classifier import Classifier
+from cellvote.learning.inputs import Inputs
+from cellvote.plates.acquisition import FIELD, place_columns
+from cellvote.progress import CancelToken, ignore_progress
+from cellvote.study import Study
+from cellvote.voting.evaluation import GROUP, baseline_score, evaluate_predictions
+from cellvote.voting.metrics import codes_of
+from cellvote.voting.position import compare_with_position
+from cellvote.voting.temperature import Temperature, calibrate
+from cellvote.voting.vote import PREFIX, VoteSettings, vote
+
+if TYPE_CHECKING:
+    from cellvote.jobs.training_plan import TrainingPlan
+
+
+def hold_to_account(
+    study: Study, plan: "TrainingPlan", classifier: Classifier, device: str, cancel: CancelToken
+) -> tuple[dict[str, Any], Temperature, pd.DataFrame]:
+    """Predict every training cell by the model that never saw it, calibrate that, and score it beside the baselines.
+
+    Parameters
+    ----------
+    classifier
+        Not calibrated yet.
+
+    Returns
+    -------
+    dict, Temperature, DataFrame
+        The metrics for ``model.json``; what probabilities are corrected by; and the held-out predictions, calibrated,
+        one row per cell: ``plate``, ``well``, ``field``, ``truth``, ``group``, ``fold`` and ``probability_NAME``.
+    """
+    said = cell_probabilities(
+        study, classifier, plan.segmentation, plan.cells, device=device, report=ignore_progress, cancel=cancel
+    )
+    fold = plan.cells["fold"].to_numpy(np.int64)
+    codes = codes_of(plan.cells["class_name"], plan.classes)
+    temperature = calibrate(said, codes, fold)
+    table = _predictions(plan, temperature.apply(said, fold))
+    settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
+    metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    metrics["calibration"] |= {
+        "ece_uncalibrated": temperature.ece_uncalibrated,
+        "temperature": temperature.temperature,
+    }
+    metrics["baselines"] = _baselines(study, plan, settings)
+    position = metrics["baselines"]["position"]
+    if position is not None:
+        position |= compare_with_position(
+            _votes_of_wells(plan, table, settings),
+            _position_votes(plan),
+            codes_of(plan.wells["class_name"], plan.classes),
+            plan.wells["group"],
+        )
+    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *metrics["notes"]]
+    return metrics, temperature, table.assign(fold=fold)
+
+
+def _predictions(plan: "TrainingPlan", probabilities: "np.ndarray[Any, np.dtype[np.float64]]") -> pd.DataFrame:
+    columns = {f"{PREFIX}{name}": probabilities[:, i] for i, name in enumerate(plan.classes)}
+    return plan.cells[[*FIELD, GROUP]].assign(truth=plan.cells["class_name"], **columns)
+
+
+def _votes_of_wells(
+    plan: "TrainingPlan", predictions: pd.DataFrame, settings: VoteSettings
+) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """(W,) class number that the cells of each well vote for, −1 where they do not agree on any."""
+    keys = place_columns(plan.wells)
+    votes = plan.wells[keys].merge(vote(predictions, keys, settings)[[*keys, "class"]], on=keys, how="left")
+    return codes_of(votes["class"], plan.classes)
+
+
+def _position_votes(plan: "TrainingPlan") -> "np.ndarray[Any, np.dtype[np.int64]]":
+    codes = codes_of(plan.wells["class_name"], plan.classes)
+    return position_votes(plan.wells, codes, plan.split, plan.settings.seed)
+
+
+def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> dict[str, Any]:
+    cells = plan.training_cells()
+    codes = codes_of(plan.wells["class_name"], plan.classes)
+    n_cells = plan.wells["n_cells"].to_numpy(np.int64)
+    inputs = Inputs(
+        unit=plan.inputs.unit,
+        parts=("measurements",),
+        columns=measured_columns(study, plan.inputs.unit, plan.segmentation),
+        channels=study.channels,
+        scale=plan.settings.scale,
+    )
+    features = measurement_matrix(study, plan.segmentation, inputs)[plan.cells["row"].to_numpy()]
+    said = measurement_probabilities(
+        features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
+    )
+    logistic = evaluate_predictions(_predictions(plan, said), settings=settings)
+    level = place_columns(plan.wells)[-1]
+    short = ("accuracy", "balanced_accuracy", "n", "ci95", "auc", "ci95_auc")
+    chance = 1 / len(plan.classes)
+    majority = majority_votes(codes, n_cells, plan.split)
+    position = baseline_score(plan.wells, _position_votes(plan), codes) if level == "well" else None
+    return {
+        "chance": {
+            one: {"accuracy": chance, "balanced_accuracy": chance, "n": int(n)}
+            for one, n in ((level, len(plan.wells)), ("cell", n_cells.sum()))
+        },
+        "majority": baseline_score(plan.wells, majority, codes, level),
+        "position": position,
+        "measurements": {one: {k: logistic[one][k] for k in short if k in logistic[one]} for one in (level, "cell")},
+    }
