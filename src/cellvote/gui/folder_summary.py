@@ -16,7 +16,7 @@ import pandas as pd
 from cellvote.errors import CellVoteError
 from cellvote.plates.acquisition import PROJECTION, Acquisition
 from cellvote.plates.layouts import read_plate
-from cellvote.plates.plate_map import CONTROL_TYPE, join_plate_map, read_maps
+from cellvote.plates.plate_map import CONTROL_TYPE, read_and_join
 from cellvote.plates.plate_maps.columns import content_columns
 
 _N_EXAMPLES: Final = 3
@@ -84,7 +84,7 @@ def _map_summary(acquisition: Acquisition, plate_maps: Sequence[str]) -> dict[st
     if not plate_maps and acquisition.plate_map is None:
         return None
     try:
-        table, problems = join_plate_map(acquisition, read_maps([Path(one) for one in plate_maps], acquisition.plates))
+        acquisition, table, problems = read_and_join(acquisition, [Path(one) for one in plate_maps])
     except CellVoteError as error:
         return {"error": str(error)}
     columns = content_columns(table)

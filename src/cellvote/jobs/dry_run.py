@@ -23,7 +23,7 @@ from cellvote.learning.classifier import UNSEEN, Classifier
 from cellvote.learning.inputs import feature_matrix
 from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
-from cellvote.plates.plate_map import join_plate_map, read_maps
+from cellvote.plates.plate_map import read_and_join
 from cellvote.profiling.measurements import Outlines, measure_outlines
 from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
@@ -87,7 +87,7 @@ def dry_run_create(path: Path, acquisition: Acquisition, plate_maps: Sequence[Pa
     """Say what ``create`` would do; plate maps are read and joined, so that what does not fit shows now."""
     if study_path(path).exists():
         raise StudyError(f"{study_path(path)}: is there already. Open it, or choose another name.")
-    join_plate_map(acquisition, read_maps(plate_maps, acquisition.plates))
+    acquisition, _, _ = read_and_join(acquisition, plate_maps)
     return DryRun(
         reads=f"{len(acquisition.planes):,} image planes of {len(acquisition.wells)} wells in {acquisition.source}",
         computes="the index of images and the plate map",

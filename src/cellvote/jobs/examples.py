@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import ClassifierError, PlateMapError, StudyError
+from cellvote.jobs.field_measurements import measure_fields, read_field_measurements
 from cellvote.jobs.stored_images import store_images, stored_fields
 from cellvote.learning.examples import Examples, IntArray, Limits, StoredImages
 from cellvote.learning.inputs import Features, Inputs, channel_rows, feature_matrix
@@ -59,7 +60,7 @@ def store_inputs(
     report: Report = ignore_progress,
     cancel: CancelToken | None = None,
 ) -> None:
-    """Store every kind of image that a classifier is fed, unless it is there and current.
+    """Store every kind of image that a classifier is fed, and measure whole fields, unless that is there and current.
 
     Raises
     ------
@@ -70,6 +71,8 @@ def store_inputs(
         channel_rows(study.channels, inputs)
     for part in stored_parts(inputs, segmentation).values():
         store_images(study, part, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
+    if inputs.has_measurements and inputs.unit == "field" and not segmentation:
+        measure_fields(study, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
 
 
 def example_table(study: Study, segmentation: str, inputs: Inputs) -> pd.DataFrame:
@@ -152,7 +155,12 @@ def examples_of(
 def measurement_matrix(study: Study, segmentation: str, inputs: Inputs) -> Features:
     """Take the measurements that a classifier is fed: N×F, gaps as not-a-number, for every cell or field of a study.
 
-    Those of a field are the medians of its cells.
+    Those of a field are the medians of its cells; without a segmentation, those of the field as a whole.
+
+    Parameters
+    ----------
+    segmentation
+        Empty for whole fields that are measured without one.
 
     Raises
     ------
@@ -161,13 +169,15 @@ def measurement_matrix(study: Study, segmentation: str, inputs: Inputs) -> Featu
     PlateMapError
         Where brightness is relative to negative controls, and a plate has none.
     """
-    cells = study.read_cells(segmentation)
+    if not segmentation and inputs.unit == "cell":
+        raise ClassifierError("the measurements of cells are those of a segmentation: name it.")
+    cells = study.read_cells(segmentation) if segmentation else read_field_measurements(study)
     controls = None
     if inputs.scale == "control":
         controls = negative_controls(study, cells[FIELD])
         _check_controls(study, cells["plate"], controls)
     features = feature_matrix(cells, inputs, controls)
-    if inputs.unit == "cell":
+    if inputs.unit == "cell" or not segmentation:
         return features
     medians = pd.DataFrame(features).groupby([cells[name] for name in FIELD]).median()
     fields = pd.MultiIndex.from_tuples(study.fields, names=FIELD)

@@ -119,7 +119,7 @@ class StoreField:
                     "Give a field size that all are resized to (field_size_px), or exclude it."
                 )
             image = rounded(resized(image, height, width), image.dtype)
-        return _row_of_field(study)[reader.key], image[None]
+        return number_of_field(study, reader.key), image[None]
 
 
 def store_images(
@@ -149,12 +149,12 @@ def store_images(
         return
     path = part.path(study)
     keys, n_rows = _what_to_store(study, part)
-    draft, ledger_path = path.with_name(f".{path.name}.draft"), path.with_name(f".{path.name}.ledger.parquet")
+    draft, ledger_path, _ = draft_paths(path)
     with run_alone(study.path, "cutting crops" if part.unit == "cell" else "storing fields"):
         encoding, n_channels = _encoding(study, part, keys)
         shape = (n_rows, n_channels, *part.size_px)
         note = note_of(study, part) | encoding.note()
-        offset = _begin(draft, ledger_path, shape, encoding, note)
+        offset = begin_file(draft, shape, encoding, note)
         step = StoreField(study.path, part, draft, offset, shape, encoding)
         with Ledger(ledger_path) as ledger:
             todo = [key for key in keys if key not in ledger.done()]
@@ -242,9 +242,10 @@ def _read_cells(path: Path, changed_ns: int) -> tuple[pd.DataFrame, dict[FieldKe
     return cells, rows
 
 
-def _row_of_field(study: Study) -> dict[FieldKey, int]:
+def number_of_field(study: Study, key: FieldKey) -> int:
+    """Say which of the study's fields, sorted, this one is, from 0."""
     path = study.path / "images.parquet"
-    return _number_fields(study.path, path.stat().st_mtime_ns)
+    return _number_fields(study.path, path.stat().st_mtime_ns)[key]
 
 
 @lru_cache(maxsize=2)
@@ -288,11 +289,17 @@ def _sampled_range(study: Study, keys: Sequence[FieldKey]) -> tuple[npt.NDArray[
     return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
+def draft_paths(path: Path) -> tuple[Path, Path, Path]:
+    """Where a file is while it is made: the draft, the ledger of the fields that are in it, and what it will be."""
+    draft = path.with_name(f".{path.name}.draft")
+    return draft, draft.with_suffix(".ledger.parquet"), _draft_note(draft)
+
+
 def _draft_note(draft: Path) -> Path:
     return draft.with_name(f"{draft.name}.json")
 
 
-def _begin(draft: Path, ledger_path: Path, shape: tuple[int, ...], encoding: Encoding, note: dict[str, Any]) -> int:
+def begin_file(draft: Path, shape: tuple[int, ...], encoding: Encoding, note: dict[str, Any]) -> int:
     """Go on with the draft of a killed run of the same images, or begin one; say where its data starts.
 
     Raises
@@ -301,6 +308,7 @@ def _begin(draft: Path, ledger_path: Path, shape: tuple[int, ...], encoding: Enc
         Where the disk is too full.
     """
     told = _draft_note(draft)
+    ledger_path = draft.with_suffix(".ledger.parquet")
     wanted = {**note, "shape": list(shape), "dtype": str(encoding.dtype)}
     n_bytes = int(np.prod(shape)) * encoding.dtype.itemsize
     if draft.exists() and told.exists() and read_json(told) == wanted:

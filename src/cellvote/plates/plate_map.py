@@ -14,6 +14,7 @@ from cellvote.plates.plate_maps.columns import (
 )
 from cellvote.plates.plate_maps.concentrations import concentration_um
 from cellvote.plates.plate_maps.controls import CONTROL_SOURCE, recognise_controls
+from cellvote.plates.plate_maps.image_plates import read_and_join
 from cellvote.plates.plate_maps.joining import join_plate_map
 from cellvote.plates.plate_maps.matching import NO_IMAGES, NOT_ON_MAP, TWICE, check_plate_map, mismatch_sentences
 from cellvote.plates.plate_maps.reading import MapTable, read_map_file, read_maps, read_plate_map
@@ -37,6 +38,7 @@ __all__ = [
     "join_plate_map",
     "mismatch_sentences",
     "numeric_columns",
+    "read_and_join",
     "read_map_file",
     "read_maps",
     "read_plate_map",

@@ -86,11 +86,20 @@ def note_of(study: Study, part: StoredPart) -> dict[str, Any]:
     if part.unit == "cell":
         made_of["cells_checksum"] = file_checksum(study.cells_path(part.segmentation))
     else:
-        made_of["images_checksum"] = file_checksum(study.path / "images.parquet")
-        made_of["reading"] = study.info.reading.model_dump(mode="json")
+        made_of |= source_note(study)
         if part.segmentation:
             made_of["masks_checksum"] = file_checksum(study.segmentation_folder(part.segmentation) / "fields.parquet")
     return made_of | note_correction(study)
+
+
+def source_note(study: Study) -> dict[str, Any]:
+    """Say which images are read, and how."""
+    return {
+        "channels": list(study.channels),
+        "images_checksum": file_checksum(study.path / "images.parquet"),
+        "reading": study.info.reading.model_dump(mode="json"),
+        **note_correction(study),
+    }
 
 
 def is_current(study: Study, part: StoredPart) -> bool:

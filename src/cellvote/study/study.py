@@ -16,7 +16,7 @@ from cellvote.errors import SegmentationError, StudyError
 from cellvote.plates.acquisition import FIELD, LABEL_COLUMNS, POSITION_COLUMNS, Acquisition, FieldKey, place_columns
 from cellvote.plates.fields import FieldReading, read_field
 from cellvote.plates.pixels import Pixels
-from cellvote.plates.plate_map import checked_plate_map, join_plate_map, read_maps, treatments
+from cellvote.plates.plate_map import checked_plate_map, read_and_join, treatments
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.study.field_choice import choose_fields
 from cellvote.study.flows import Flows, read_flows
@@ -89,7 +89,7 @@ class Study:
         reading = reading or FieldReading()
         reading.check(acquisition.channels)
         given = [plate_map] if isinstance(plate_map, str | PathLike | pd.DataFrame) else list(plate_map)
-        table, problems = join_plate_map(acquisition, read_maps(given, acquisition.plates))
+        acquisition, table, problems = read_and_join(acquisition, given)
         info = StudyInfo(
             source=acquisition.source.absolute().as_posix(),
             layout=acquisition.layout,

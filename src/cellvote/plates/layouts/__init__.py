@@ -17,6 +17,7 @@ from cellvote.plates.layouts.in_cell import InCell
 from cellvote.plates.layouts.leica import Leica
 from cellvote.plates.layouts.load_data import UNUSED_TABLE, LoadData
 from cellvote.plates.layouts.metaxpress import MetaXpress
+from cellvote.plates.layouts.named_fields import fields_pattern
 from cellvote.plates.layouts.named_groups import NUMBERED, pattern_layout
 from cellvote.plates.layouts.ome_zarr import OmeZarr
 from cellvote.plates.layouts.operetta import Operetta
@@ -70,7 +71,8 @@ def read_plate(
         Name of a layout in `LAYOUTS`; recognised from the files where it is not given.
     pattern
         A regular expression over the path below the folder, with named groups: ``plate``, ``well`` or
-        ``row`` and ``column``, ``field``, ``channel``, ``z``, ``timepoint``.
+        ``row`` and ``column``, ``field``, ``channel``, ``z``, ``timepoint``. Of images without wells: ``plate``,
+        ``class_name``, ``position``, and any others, which become columns of the plate map.
     root
         The folder of the images that a table lists, where the table lies elsewhere.
 
@@ -130,7 +132,7 @@ def _read_one(folder: Folder, layout: str | None, pattern: str | None) -> Acquis
 
 
 def _read_pattern(folder: Folder, pattern: str) -> Acquisition:
-    known = pattern_layout(pattern)
+    known = fields_pattern(folder, pattern) or pattern_layout(pattern)
     if not known.recognise(folder) and not any(known.matches(path) for path in folder.images):
         raise LayoutError(
             f"{folder.path}: the pattern {pattern!r} fits none of the {len(folder.images)} images, such as "

@@ -48,8 +48,8 @@ class ImageFolder:
 
     def read(self, folder: Folder) -> Acquisition:
         """Index every image; label images beside them are kept apart."""
-        images, masks = _without_masks(folder.images)
-        classes = _classes_of(images)
+        images, masks = without_masks(folder.images)
+        classes = classes_of(images)
         images.sort(key=natural)
         doubts = _ask_about_wells(images, classes)
         if classes:
@@ -64,16 +64,16 @@ class ImageFolder:
         if told is not None:
             files["plate"] = pd.array(told.plates, dtype="str")
             doubts.append(told.ask(files["path"].tolist()))
-        files["field"] = _numbered(files)
+        files["field"] = number_images(files)
         files["well"] = ""
-        held, mixed = _looked_into(folder, files)
+        held, mixed = looked_into(folder, files)
         planes = plane_table(held.planes)
         check_unique(folder, planes)
         names = field_names(held.planes, classes) if (planes["well"] == "").any() else None
         if names is not None and told is not None and told.positions is not None:
             at = dict(zip(zip(files["plate"], files["field"], strict=True), told.positions, strict=True))
             names[POSITION] = pd.array([at[k] for k in zip(names["plate"], names["field"], strict=True)], dtype="str")
-        labels, problems = _label_images(masks, files)
+        labels, problems = label_images(masks, files)
         return Acquisition(
             folder.path,
             self.name,
@@ -87,7 +87,7 @@ class ImageFolder:
         )
 
 
-def _without_masks(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+def without_masks(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """Set apart what lies in folders of masks, unless everything does."""
     masks = [path for path in paths if LABEL_FOLDERS & {part.casefold() for part in path.split("/")[:-1]}]
     if len(masks) == len(paths):
@@ -116,7 +116,7 @@ def _ask_about_wells(images: Sequence[str], classes: Mapping[str, str]) -> list[
     ]
 
 
-def _classes_of(images: Sequence[str]) -> dict[str, str]:
+def classes_of(images: Sequence[str]) -> dict[str, str]:
     """Say which class each folder is, where the images lie in several folders of one depth; else nothing."""
     folders = Counter(path.rpartition("/")[0] for path in images)
     names = {folder: folder.rpartition("/")[2] for folder in folders}
@@ -194,7 +194,7 @@ def _ask_about_numbers(images: Sequence[str], meanings: Meanings) -> list[Doubt]
     return [Doubt("numbered wells", question, tuple(images[:3]))]
 
 
-def _numbered(files: pd.DataFrame) -> pd.Series:
+def number_images(files: pd.DataFrame) -> pd.Series:
     """Number the images of each plate from 1, in the order in which they stand."""
     first = files.drop_duplicates(["plate", "image"])
     number = first.groupby("plate", sort=False).cumcount() + 1
@@ -202,7 +202,7 @@ def _numbered(files: pd.DataFrame) -> pd.Series:
     return pd.Series([of_image[key] for key in zip(files["plate"], files["image"], strict=True)], index=files.index)
 
 
-def _looked_into(folder: Folder, files: pd.DataFrame) -> tuple[StackedPlanes, list[Doubt]]:
+def looked_into(folder: Folder, files: pd.DataFrame) -> tuple[StackedPlanes, list[Doubt]]:
     """Read the headers of some images, and ask where grey and coloured ones are mixed."""
     paths: list[str] = files["path"].tolist()
     held = stacked_planes(folder.path, files.drop(columns="image"))
@@ -279,7 +279,7 @@ def _stem(path: str) -> str:
     return stem[:-4] if stem.lower().endswith(".ome") else stem
 
 
-def _label_images(masks: Sequence[str], files: pd.DataFrame) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+def label_images(masks: Sequence[str], files: pd.DataFrame) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
     """Find for each mask the image that has the same name."""
     if not masks:
         return None, ()

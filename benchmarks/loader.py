@@ -1,0 +1,199 @@
+"""How fast a network trains on stored crops: against one fixed batch, and against reading each cell from its TIFF.
+
+    python benchmarks/loader.py [--device cuda] [--architecture small-resnet] [--size 64] [--rounds 7]
+
+Three ways to feed the very same training loop (flips, turns and brightness drawn on the device, AdamW):
+
+stored
+    CellVote's way: crops lie in one memory-mapped file and come through `Feed`, shuffled.
+fixed
+    One batch of random numbers that is on the device already, again and again: nothing can be faster.
+per cell
+    The reports' way: a torch ``Dataset`` that opens the field's TIFF files for each cell, cuts the cell out and resizes
+    it, with two worker processes.
+
+Rounds of the ways take turns, so that a busy machine slows all alike; the ratios are medians over rounds. Beside
+training, delivering alone is measured: batches are fetched and nothing is learned from them.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from skimage.transform import resize
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from cellvote.learning.architectures import build_architecture
+from cellvote.learning.examples import Examples, StoredImages
+from cellvote.learning.networks.augmentation import Streams, augmented
+from cellvote.learning.networks.feeding import Feed
+from cellvote.learning.settings.augmentation import AugmentationSettings
+
+N_CLASSES = 4
+BATCH = 64
+
+
+class CellsInFiles(Dataset[torch.Tensor]):
+    """Opens the files of a field for each of its cells, cuts a box out and resizes it: what scripts usually do."""
+
+    def __init__(self, files: list[list[Path]], boxes: np.ndarray, size_px: int) -> None:
+        self.files, self.boxes, self.size_px = files, boxes, size_px
+
+    def __len__(self) -> int:
+        """How many cells there are."""
+        return len(self.boxes)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        """Read one cell: C×H×W float32."""
+        field, y, x, side = self.boxes[index].tolist()
+        planes = np.stack([tifffile.imread(path) for path in self.files[field]])
+        cell = planes[:, y : y + side, x : x + side].astype(np.float32) / 65535
+        cut = resize(cell, (len(planes), self.size_px, self.size_px), anti_aliasing=True)
+        return torch.from_numpy(cut.astype(np.float32))
+
+
+def write_fields(folder: Path, n_fields: int, n_channels: int, width_px: int) -> list[list[Path]]:
+    """Write fields of noise as plain TIFF files, one for each channel."""
+    random = np.random.default_rng(0)
+    files = []
+    for field in range(n_fields):
+        files.append([folder / f"f{field}_c{channel}.tif" for channel in range(n_channels)])
+        for path in files[-1]:
+            tifffile.imwrite(path, random.gamma(4, 500, (width_px, width_px)).astype(np.uint16))
+    return files
+
+
+def stored_crops(folder: Path, n_cells: int, n_channels: int, size_px: int) -> StoredImages:
+    """Write crops as CellVote stores them, and open them memory-mapped."""
+    path = folder / "crops.npy"
+    crops = np.lib.format.open_memmap(path, "w+", np.uint16, (n_cells, n_channels, size_px, size_px))
+    random = np.random.default_rng(1)
+    for start in range(0, n_cells, 512):
+        crops[start : start + 512] = random.integers(0, 8000, crops[start : start + 512].shape, np.uint16)
+    crops.flush()
+    return StoredImages(
+        np.load(path, mmap_mode="r"),
+        np.arange(n_cells),
+        np.arange(n_channels),
+        np.array([[[100.0] * n_channels, [6000.0] * n_channels]], np.float32),
+        np.zeros(n_cells, np.int64),
+    )
+
+
+class Training:
+    """A network in training; the same loop whatever feeds it."""
+
+    def __init__(self, architecture: str, n_channels: int, size_px: int, device: torch.device, learns: bool) -> None:
+        torch.manual_seed(0)
+        network = build_architecture(architecture, channels=n_channels, size_px=size_px, n_classes=N_CLASSES)
+        self.network = network.to(device, memory_format=torch.channels_last).train()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-3)
+        self.device, self.learns, self.settings = device, learns, AugmentationSettings()
+        self.random = torch.Generator().manual_seed(0)
+
+    def cells_per_s(self, batches: Iterable[Streams], n_batches: int) -> float:
+        """Train on some batches; the time counts from when the first one is there."""
+        n_cells = 0
+        iterator = iter(batches)
+        next(iterator)
+        started = time.perf_counter()
+        for streams in itertools.islice(iterator, n_batches - 1):
+            n_cells += len(streams[0])
+            if not self.learns:
+                continue
+            (images,) = augmented(streams, self.settings, self.random)
+            scores = self.network(images.contiguous(memory_format=torch.channels_last))
+            codes = torch.arange(len(images), device=self.device) % N_CLASSES
+            loss = functional.cross_entropy(scores, codes)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - started
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+        return n_cells / seconds
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Let the three ways take turns."""
+    device = torch.device(options.device)
+    images = stored_crops(folder, options.cells, options.channels, options.size)
+    files = write_fields(folder, 8, options.channels, options.field_size)
+    random = np.random.default_rng(2)
+    side = options.size
+    boxes = np.column_stack(
+        [
+            random.integers(0, len(files), options.cells),
+            random.integers(0, options.field_size - side, (options.cells, 2)),
+        ]
+    )
+    boxes = np.column_stack([boxes, np.full(len(boxes), side)])
+    cells = CellsInFiles(files, boxes, options.size)
+    feed = Feed(Examples(((images,),)), device, whole=options.whole)
+    fixed = torch.rand((BATCH, options.channels, options.size, options.size), device=device)
+
+    def ways(n_batches: int) -> dict[str, Iterator[Streams]]:
+        order = [random.integers(0, options.cells, BATCH) for _ in range(n_batches)]
+        per_cell = DataLoader(cells, BATCH, shuffle=True, num_workers=2, persistent_workers=False)
+        return {
+            "stored": feed.batches(order),
+            "fixed": itertools.repeat((fixed,), n_batches),
+            "per cell": ((batch.to(device),) for batch in per_cell),
+        }
+
+    result: dict[str, Any] = {"device": str(device), "whole on device": feed.whole, **vars(options)}
+    for what, learns in (("training", True), ("delivering", False)):
+        training = Training(options.architecture, options.channels, options.size, device, learns)
+        rates: dict[str, list[float]] = {"stored": [], "fixed": [], "per cell": []}
+        training.cells_per_s(ways(5)["fixed"], 5)  # warm
+        for number in range(options.rounds):
+            for way in ("stored", "fixed") if number % 2 else ("fixed", "stored"):
+                if learns or way == "stored":
+                    rates[way].append(training.cells_per_s(ways(options.batches)[way], options.batches))
+        rates["per cell"] = [training.cells_per_s(ways(6)["per cell"], 6) for _ in range(options.slow_rounds)]
+        result[f"{what}, cells/s"] = {way: round(statistics.median(all_)) for way, all_ in rates.items() if all_}
+        if learns:
+            shares = [one / other for one, other in zip(rates["stored"], rates["fixed"], strict=True)]
+            result["stored against fixed"] = round(statistics.median(shares), 3)
+            result["stored against fixed, each round"] = [round(share, 3) for share in shares]
+        if rates["per cell"]:
+            ratio = statistics.median(rates["stored"]) / statistics.median(rates["per cell"])
+            result[f"{what}, stored against per cell"] = round(ratio, 1)
+    return result
+
+
+def main() -> None:
+    """Measure, and print one JSON value."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--architecture", default="small-resnet")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--cells", type=int, default=20_000)
+    parser.add_argument("--field-size", type=int, default=1080)
+    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--slow-rounds", type=int, default=2)
+    parser.add_argument(
+        "--whole", action=argparse.BooleanOptionalAction, help="put all crops on the GPU, or stream them"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(options, Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
