@@ -3,7 +3,7 @@
 What a step computes with is imported inside its command, so that `cellvote --help` answers at once.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,7 +11,6 @@ from rich.markup import escape
 from cellvote.cli import options
 from cellvote.cli.results import print_dry_run, print_evaluation, print_votes
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
-from cellvote.errors import SettingsError
 from cellvote.settings import parse_assignments, validated
 
 if TYPE_CHECKING:
@@ -110,12 +109,14 @@ def measure(
 def train(
     study: options.StudyPath,
     classes: Annotated[str, typer.Option("--classes", help="COLUMN of the plate map, or COLUMN=a,b")],
-    recipe: Annotated[str, typer.Option("--recipe", help="forest, logistic or small-resnet")] = "",
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="A recipe, an architecture, or a file; none: what suits the unit")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="Of the classifier; the architecture's where not given.")] = "",
     split_by: Annotated[
         str, typer.Option("--split-by", help="Hold out whole: well, plate, or the values of a plate-map column")
     ] = "",
-    unit: Annotated[str, typer.Option("--unit", help="What is classified: cell")] = "cell",
+    unit: Annotated[str, typer.Option("--unit", help="What is classified: cell, or field as a whole")] = "",
     assignments: options.Assignments = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -128,14 +129,12 @@ def train(
     """Train a classifier, holding whole wells (or more) out."""
     from cellvote.jobs.dry_run import dry_run_train
     from cellvote.jobs.train import plan_training, train_study
-    from cellvote.learning.settings import TrainSettings
+    from cellvote.recipes import settings_of_recipe
     from cellvote.study import Study
 
-    if unit != "cell":
-        raise SettingsError(f"--unit {unit}: the architectures so far classify cells; leave it out.")
-    values: dict[str, Any] = {"architecture": recipe} if recipe else {}
-    values |= {"split_by": split_by} if split_by else {}
-    settings = validated(TrainSettings, values | parse_assignments(assignments or []))
+    chosen = {"unit": unit, "split_by": split_by}
+    given = {name: value for name, value in chosen.items() if value} | parse_assignments(assignments or [])
+    settings = settings_of_recipe(recipe, given)
     opened = Study.open(study)
     if dry_run:
         print_dry_run(dry_run_train(opened, plan_training(opened, classes, settings), device), json=json)
@@ -176,15 +175,16 @@ def predict(
     progress: options.ProgressOption = ProgressStyle.auto,
 ) -> None:
     """Predict every cell, and let the cells of each field, well and treatment vote."""
+    from cellvote.jobs.accounting import usual_vote_settings
     from cellvote.jobs.dry_run import dry_run_predict
-    from cellvote.jobs.predict import find_classifier, predict_study, usual_vote_settings
+    from cellvote.jobs.predict import find_classifier, predict_study
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
     opened = Study.open(study)
-    usual = usual_vote_settings(opened).model_dump()
-    settings = validated(VoteSettings, usual | parse_assignments(assignments or []))
     classifier = find_classifier(opened, model)
+    usual = usual_vote_settings(opened, classifier.info.inputs.unit).model_dump()
+    settings = validated(VoteSettings, usual | parse_assignments(assignments or []))
     if dry_run:
         print_dry_run(dry_run_predict(opened, classifier, segmentation, device), json=json)
         return

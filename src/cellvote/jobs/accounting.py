@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cellvote.jobs.examples import measurement_matrix
+from cellvote.jobs.field_measurements import measure_fields
 from cellvote.jobs.probabilities import cell_probabilities
 from cellvote.jobs.training_plan import measured_columns
 from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
@@ -22,6 +23,12 @@ from cellvote.voting.vote import PREFIX, VoteSettings, vote
 
 if TYPE_CHECKING:
     from cellvote.jobs.training_plan import TrainingPlan
+
+
+def usual_vote_settings(study: Study, unit: str = "cell") -> VoteSettings:
+    """Give the settings of a vote that were not chosen: a field without wells, or taken as a whole, counts alone."""
+    alone = unit == "field" or "field" in place_columns(study.plate_map)
+    return VoteSettings(min_cells=1) if alone else VoteSettings()
 
 
 def hold_to_account(
@@ -47,8 +54,8 @@ def hold_to_account(
     codes = codes_of(plan.cells["class_name"], plan.classes)
     temperature = calibrate(said, codes, fold)
     table = _predictions(plan, temperature.apply(said, fold))
-    settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
-    metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
+    settings = usual_vote_settings(study, plan.inputs.unit)
+    metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings, unit=plan.inputs.unit)
     metrics["calibration"] |= {
         "ece_uncalibrated": temperature.ece_uncalibrated,
         "temperature": temperature.temperature,
@@ -89,6 +96,8 @@ def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> di
     cells = plan.training_cells()
     codes = codes_of(plan.wells["class_name"], plan.classes)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
+    if plan.inputs.unit == "field" and not plan.segmentation:
+        measure_fields(study)
     inputs = Inputs(
         unit=plan.inputs.unit,
         parts=("measurements",),
@@ -100,18 +109,22 @@ def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> di
     said = measurement_probabilities(
         features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
     )
-    logistic = evaluate_predictions(_predictions(plan, said), settings=settings)
+    logistic = evaluate_predictions(_predictions(plan, said), settings=settings, unit=plan.inputs.unit)
     level = place_columns(plan.wells)[-1]
     short = ("accuracy", "balanced_accuracy", "n", "ci95", "auc", "ci95_auc")
     chance = 1 / len(plan.classes)
     majority = majority_votes(codes, n_cells, plan.split)
-    position = baseline_score(plan.wells, _position_votes(plan), codes) if level == "well" else None
+    position = (
+        baseline_score(plan.wells, _position_votes(plan), codes, unit=plan.inputs.unit) if level == "well" else None
+    )
     return {
         "chance": {
             one: {"accuracy": chance, "balanced_accuracy": chance, "n": int(n)}
-            for one, n in ((level, len(plan.wells)), ("cell", n_cells.sum()))
+            for one, n in ((level, len(plan.wells)), (plan.inputs.unit, n_cells.sum()))
         },
-        "majority": baseline_score(plan.wells, majority, codes, level),
+        "majority": baseline_score(plan.wells, majority, codes, level, plan.inputs.unit),
         "position": position,
-        "measurements": {one: {k: logistic[one][k] for k in short if k in logistic[one]} for one in (level, "cell")},
+        "measurements": {
+            one: {k: logistic[one][k] for k in short if k in logistic[one]} for one in (level, plan.inputs.unit)
+        },
     }

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
-from cellvote.jobs.accounting import training_features
+from cellvote.jobs.examples import measurement_matrix, stored_parts
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
-from cellvote.jobs.train import TrainingPlan
+from cellvote.jobs.training_plan import TrainingPlan, examples_in
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
-from cellvote.learning.inputs import feature_matrix
 from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import read_and_join
@@ -31,9 +30,9 @@ from cellvote.quality.figures import measure_field
 from cellvote.quality.illumination import IlluminationSettings, average_to_grid
 from cellvote.settings import changed, validated
 from cellvote.study import Study
-from cellvote.study.crops import crops_are_current
 from cellvote.study.field_flags import quality_path
 from cellvote.study.illumination import illumination_folder
+from cellvote.study.image_files import is_current
 from cellvote.study.ledger import Ledger
 from cellvote.study.masks import read_label_image
 from cellvote.study.study import study_path
@@ -187,16 +186,17 @@ def in_parallel(seconds: float, n_fields: int, workers: int | None) -> float:
 
 def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
     """Say what ``train`` would do; forests and logistic regression are timed on a part of one fold."""
-    settings, cells = plan.settings, plan.training_cells()
+    settings, cells, unit = plan.settings, plan.training_cells(), plan.inputs.unit
     classes = ", ".join(
         f"{name}: {int((plan.wells['class_name'] == name).sum())} wells, "
-        f"{int((plan.cells['class_name'] == name).sum()):,} cells"
+        f"{int((plan.cells['class_name'] == name).sum()):,} {unit}s"
         for name in plan.classes
     )
     seconds, n_bytes = None, None
-    if not plan.inputs.has_images:
+    timed = settings.architecture in {"forest", "logistic"} and bool(plan.segmentation)
+    if timed:
         train = cells.learned_by(0)
-        features = training_features(study, plan, plan.inputs)[train]
+        features = measurement_matrix(study, plan.segmentation, plan.inputs)[plan.cells["row"].to_numpy()][train]
         started = time.monotonic()
         if settings.architecture == "forest":
             fit_forest(features, cells.codes[train], 20, settings.seed, default_workers())
@@ -204,10 +204,8 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
         else:
             fit_logistic(features, cells.codes[train], settings.seed)
             seconds = (time.monotonic() - started) * plan.n_folds + 1
-    elif not crops_are_current(study, plan.segmentation, (plan.inputs.size_px or (0,))[0]):
-        n_cells = len(study.read_cells(plan.segmentation, ["label_id"]))
-        itemsize = study.read_field(study.fields[0]).dtype.itemsize
-        n_bytes = int(n_cells * len(study.channels) * ((plan.inputs.size_px or (0,))[0]) ** 2 * itemsize)
+    else:
+        n_bytes = _bytes_to_store(study, plan)
     return DryRun(
         reads=f"{' and '.join(plan.inputs.parts)} of {classes}",
         computes=f"{settings.architecture} in {plan.n_folds} folds, held out by {settings.split_by}, on {device}",
@@ -217,20 +215,33 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
     )
 
 
+def _bytes_to_store(study: Study, plan: TrainingPlan) -> int:
+    """How much the images take that are not stored yet."""
+    itemsize = study.read_field(study.fields[0]).dtype.itemsize
+    n_rows = len(examples_in(study, plan.inputs.unit, plan.segmentation))
+    total = 0
+    for part in stored_parts(plan.inputs, plan.segmentation).values():
+        if not is_current(study, part):
+            n_channels, each = (len(study.channels), min(itemsize, 2)) if part.part == "pixels" else (4, 1)
+            total += n_rows * n_channels * each * part.size_px[0] * part.size_px[1]
+    return total
+
+
 def dry_run_predict(study: Study, classifier: Classifier, segmentation: str, device: str) -> DryRun:
-    """Say what ``predict`` would do; classifiers on measurements are timed on a part of the cells."""
-    name = study.one_segmentation(segmentation)
-    cells = study.read_cells(name)
+    """Say what ``predict`` would do; classifiers on measurements of cells are timed on a part of these."""
     info, seconds = classifier.info, None
-    if not classifier.is_network:
-        features = feature_matrix(cells, info.inputs)[:1000]
+    of_cells = info.inputs.unit == "cell"
+    name = study.one_segmentation(segmentation) if of_cells else ""
+    cells = examples_in(study, info.inputs.unit, name)
+    if of_cells and not info.inputs.has_images:
+        features = measurement_matrix(study, name, info.inputs)[:1000]
         models = load_classic(classifier)
         started = time.monotonic()
         unseen = np.full(len(features), UNSEEN, np.int64)
         classic_probabilities(models, features, unseen, len(info.classes), report=ignore_progress, cancel=CancelToken())
         seconds = (time.monotonic() - started) * max(1.0, len(cells) / max(len(features), 1)) + 1
     return DryRun(
-        reads=f"{' and '.join(info.inputs.parts)} of {len(cells):,} cells",
+        reads=f"{' and '.join(info.inputs.parts)} of {len(cells):,} {info.inputs.unit}s",
         computes=f"{info.architecture}, {info.n_folds} models, on {device}; votes by field, well and treatment",
         writes=str(study.predictions_folder(info.name)),
         seconds=seconds,

@@ -81,7 +81,7 @@ def measure_fields(
     path = field_measurements_path(study)
     draft, ledger_path, told = draft_paths(path)
     with run_alone(study.path, "measuring fields"):
-        names = _names(study)
+        names = field_feature_names(study)
         note = source_note(study)
         offset = begin_file(draft, (len(study.fields), len(names)), _FLOATS, {**note, "names": list(names)})
         step = MeasureWholeField(study.path, draft, offset, names)
@@ -123,8 +123,14 @@ def field_feature_columns(study: Study) -> tuple[str, ...]:
     return tuple(str(name) for name in columns if name not in {*FIELD, "image_hash", "error"})
 
 
-def _names(study: Study) -> tuple[str, ...]:
-    """Measure a field that can be read, for the names of the measurements."""
+def field_feature_names(study: Study) -> tuple[str, ...]:
+    """Measure a field that can be read, for the names of the measurements.
+
+    Raises
+    ------
+    StudyError
+        Where none of the first can be.
+    """
     first: CellVoteError | None = None
     for key in study.fields[:_TRIED]:
         try:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ClassifierError, PredictionsError, SettingsError
-from cellvote.jobs.crops import cut_study_crops
+from cellvote.jobs.accounting import usual_vote_settings
+from cellvote.jobs.examples import store_inputs, unreadable_fields
 from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes
+from cellvote.jobs.training_plan import examples_in
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, load_classifier
-from cellvote.learning.inputs import channel_rows
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Report, ignore_progress
@@ -60,55 +61,64 @@ def predict_study(
     report: Report = ignore_progress,
     cancel: CancelToken | None = None,
 ) -> pd.DataFrame:
-    """Predict every measured cell, and let the cells of every field, well and treatment vote.
+    """Predict every measured cell, or every field, and let them vote for every field, well and treatment.
 
     A well that took part in training is predicted by the models that never saw it.
 
     Returns
     -------
     DataFrame
-        One row per cell: ``plate``, ``well``, ``field``, ``label_id``, ``centroid_y``, ``centroid_x``, ``fold``
-        (−1 where it took no part in training), ``class``, ``probability`` and ``probability_NAME`` of each class.
+        One row per cell: ``plate``, ``well``, ``field``, ``label_id``, ``centroid_y``, ``centroid_x`` (not these three
+        where fields are classified as a whole), ``fold`` (−1 where it took no part in training), ``class``,
+        ``probability`` and ``probability_NAME`` of each class.
     """
     classifier = model if isinstance(model, Classifier) else find_classifier(study, model)
     cancel = cancel or CancelToken()
     predictions_name = prediction_name(study, classifier)
     check_device(device, classifier.info.inputs)
-    name = study.one_segmentation(segmentation)
-    check_cells_are_current(study, name)
-    refuse_unmeasured_corrections(study, name)
-    cells = study.read_cells(name).reset_index(names="row")
+    info = classifier.info
+    name = _segmentation_for(study, classifier, segmentation)
+    cells = examples_in(study, info.inputs.unit, name)
     if cells.empty:
         raise PredictionsError(f"{study.path}: no cell was measured: there is nothing to predict.")
-    if classifier.info.inputs.size_px is not None:
-        channel_rows(study.channels, classifier.info.inputs)  # says what is missing before anything is cut
-        size_px = classifier.info.inputs.size_px[0]
-        cut_study_crops(study, name, size_px, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
+    store_inputs(study, name, info.inputs, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
+    lost = unreadable_fields(study, name, info.inputs)
+    cells = cells[~pd.MultiIndex.from_frame(cells[FIELD]).isin(pd.MultiIndex.from_frame(lost[FIELD]))]
+    cells = cells.reset_index(drop=True)
     said = cell_probabilities(study, classifier, name, cells, device=device, report=report, cancel=cancel)
-    classes = classifier.info.classes
-    table = cells[[*FIELD, "label_id", "centroid_y", "centroid_x"]].copy()
-    table["fold"] = classifier.folds_of(cells, image_hashes(study, name))
-    table["class"] = pd.Series(np.array(classes, object)[said.argmax(axis=1)], dtype="str")
+    places = [*FIELD, *(c for c in ("label_id", "centroid_y", "centroid_x") if c in cells)]
+    table = cells[places].copy()
+    table["fold"] = classifier.folds_of(cells, image_hashes(study, info.inputs.unit, name))
+    table["class"] = pd.Series(np.array(info.classes, object)[said.argmax(axis=1)], dtype="str")
     table["probability"] = said.max(axis=1)
-    for i, class_name in enumerate(classes):
+    for i, class_name in enumerate(info.classes):
         table[f"{PREFIX}{class_name}"] = said[:, i]
     note = {
         "classifier": classifier.folder.as_posix(),
         "weights": classifier.weights_path.name,
         "weights_checksum": file_checksum(classifier.weights_path),
+        "unit": info.inputs.unit,
         "segmentation": name,
-        "classes": list(classes),
-        "class_column": classifier.info.class_column,
-        "cells_checksum": file_checksum(study.cells_path(name)),
+        "classes": list(info.classes),
+        "class_column": info.class_column,
+        "cells_checksum": file_checksum(study.cells_path(name)) if name else "",
+        "unreadable": len(lost),
     }
     write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
-    _write_votes(study, predictions_name, table, note, vote_settings or usual_vote_settings(study))
+    settings = vote_settings or usual_vote_settings(study, info.inputs.unit)
+    _write_votes(study, predictions_name, table, note, settings)
     return table
 
 
-def usual_vote_settings(study: Study) -> VoteSettings:
-    """Give the settings of a vote that were not chosen: images without wells may show a single cell each."""
-    return VoteSettings(min_cells=1) if "field" in place_columns(study.plate_map) else VoteSettings()
+def _segmentation_for(study: Study, classifier: Classifier, segmentation: str) -> str:
+    """Name the segmentation whose cells are predicted; empty where whole fields are, and no cell plays a part."""
+    inputs, trained_on = classifier.info.inputs, classifier.info.segmentation
+    if inputs.unit == "field" and not trained_on:
+        return ""
+    name = study.one_segmentation(segmentation)
+    check_cells_are_current(study, name)
+    refuse_unmeasured_corrections(study, name)
+    return name
 
 
 def prediction_name(study: Study, classifier: Classifier) -> str:
@@ -146,8 +156,8 @@ def read_note(study: Study, model: str) -> dict[str, Any]:
     if not path.exists():
         raise PredictionsError(f"{model!r} has not predicted this study. Run: cellvote predict {study.path} {model}")
     note: dict[str, Any] = read_json(path)
-    cells = study.cells_path(note["segmentation"])
-    if not cells.exists() or file_checksum(cells) != note["cells_checksum"]:
+    cells = study.cells_path(note["segmentation"]) if note["segmentation"] else None
+    if cells is not None and (not cells.exists() or file_checksum(cells) != note["cells_checksum"]):
         raise PredictionsError(
             f"the cells were measured anew since {model!r} predicted them. Run: cellvote predict {study.path} {model}"
         )
@@ -274,7 +284,7 @@ def evaluate_study(
     classifier = find_classifier(study, model)
     info = classifier.info
     predictions = read_predictions(study, model)
-    truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
+    truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes, info.threshold)
     keys = place_columns(truth)
     own = truth.merge(classifier.split[keys].drop_duplicates(), on=keys)
     table = predictions.merge(truth, on=keys, how="inner")
@@ -306,29 +316,32 @@ def evaluate_study(
             "predict with --set exclude_flags=… to leave them out of votes, too."
         )
     calibration = read_calibration(classifier.folder, info.classes)
-    result = evaluate_predictions(table, treatments=study.treatments, settings=settings, calibration=calibration)
+    result = evaluate_predictions(
+        table, treatments=study.treatments, settings=settings, calibration=calibration, unit=info.inputs.unit
+    )
     result["conformal"], why = evaluate_sets(
         table, treatments=study.treatments, settings=settings, calibration=calibration, at_home=at_home
     )
     result["notes"] += why
     if at_home:
         result["calibration"] = {**info.metrics.get("calibration", {}), **result["calibration"]}
-    return _report(result, info.metrics, notes, split_by=info.split_by, at_home=at_home)
+    return _report(result, classifier, notes, at_home=at_home)
 
 
-def _report(
-    result: dict[str, Any], metrics: dict[str, Any], notes: list[str], *, split_by: str, at_home: bool
-) -> dict[str, Any]:
+def _report(result: dict[str, Any], classifier: Classifier, notes: list[str], *, at_home: bool) -> dict[str, Any]:
+    info = classifier.info
     baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
     if at_home:
-        baselines = metrics["baselines"]
+        baselines = info.metrics["baselines"]
         notes = [*notes, *position_warning(baselines["position"])]
     else:
-        baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
+        baselines["majority"] = {
+            level: _commonest(result[level]) for level in ("cell", "field", "well") if result[level]
+        }
         notes.append("baselines of position and measurements: only where the classifier was trained.")
     return {
-        "unit": "cell",
-        "split_by": split_by if at_home else "study",
+        "unit": info.inputs.unit,
+        "split_by": info.split_by if at_home else "study",
         **{k: result[k] for k in ("classes", "cell", "field", "well", "treatment")},
         "baselines": baselines,
         "calibration": result["calibration"],

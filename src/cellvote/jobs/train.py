@@ -10,7 +10,7 @@ import pandas as pd
 from cellvote.errors import StudyError
 from cellvote.jobs.accounting import hold_to_account
 from cellvote.jobs.audit import audit_training
-from cellvote.jobs.examples import store_inputs
+from cellvote.jobs.examples import store_inputs, unreadable_fields
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.fitting import Fitted, fit_models
 from cellvote.jobs.probabilities import check_device, image_hashes
@@ -94,6 +94,8 @@ def train_study(
     store_inputs(
         study, plan.segmentation, plan.inputs, workers=workers, scheduler=scheduler, report=report, cancel=cancel
     )
+    lost = unreadable_fields(study, plan.segmentation, plan.inputs)
+    plan = plan.without(lost) if len(lost) else plan
     fitted = fit_models(
         study,
         plan,
@@ -109,13 +111,18 @@ def train_study(
     write_note(folder / weights_name(info.architecture), info)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
     metrics, temperature, held_out = hold_to_account(study, plan, draft, device, cancel)
-    metrics["notes"] = [*leaks, *fitted.notes, *metrics["notes"]]
+    metrics["notes"] = [*leaks, *fitted.notes, *_lost_note(lost), *metrics["notes"]]
     write_calibration(folder, fit_conformal(held_out, study.treatments))
     info = info.model_copy(update={"metrics": metrics, "calibration": temperature.model_dump(mode="json")})
     write_json(folder / "model.json", info.model_dump(mode="json"))
     write_model_card(folder, info, draft.split)
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return load_classifier(folder)
+
+
+def _lost_note(lost: pd.DataFrame) -> list[str]:
+    """Say which fields could not be read."""
+    return [f"{len(lost)} fields could not be read, and were left out: {lost['error'].iloc[0]}"] if len(lost) else []
 
 
 def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:

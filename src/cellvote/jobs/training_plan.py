@@ -1,11 +1,12 @@
 """The plan of a training: which cells or fields, classes, folds and inputs; decided before anything is computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from cellvote.errors import ClassesError, SettingsError
+from cellvote.jobs.field_measurements import field_feature_names
 from cellvote.learning.architectures import find_architecture
 from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes, resolved
 from cellvote.learning.groups import group_of_wells
@@ -88,6 +89,18 @@ class TrainingPlan:
             return Stages()
         column = find_column(study.plate_map, self.settings.fine_tune_by)
         return Stages.of(column, values_of(study, self.cells, column))
+
+    def without(self, fields: pd.DataFrame) -> "TrainingPlan":
+        """Leave out fields that turned out not to be readable.
+
+        Parameters
+        ----------
+        fields
+            ``plate``, ``well``, ``field``.
+        """
+        lost = pd.MultiIndex.from_frame(fields[FIELD])
+        cells = self.cells[~pd.MultiIndex.from_frame(self.cells[FIELD]).isin(lost)]
+        return replace(self, cells=cells.reset_index(drop=True))
 
 
 def values_of(study: Study, examples: pd.DataFrame, column: str) -> pd.Series:
@@ -212,9 +225,7 @@ def choose_inputs(study: Study, segmentation: str, settings: TrainSettings) -> I
 def measured_columns(study: Study, unit: str, segmentation: str) -> tuple[str, ...]:
     """Name the measurements that there are: of cells, or, where fields have none, of whole images."""
     if unit == "field" and not segmentation:
-        from cellvote.learning.whole_images import measure_whole_image
-
-        return tuple(measure_whole_image(study.read_field(study.fields[0]), study.channels))
+        return field_feature_names(study)
     return tuple(feature_columns(study.read_cells(segmentation)))
 
 

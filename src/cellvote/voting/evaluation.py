@@ -25,6 +25,7 @@ def evaluate_predictions(
     treatments: pd.DataFrame | None = None,
     settings: VoteSettings | None = None,
     calibration: VoteCalibration | None = None,
+    unit: str = "cell",
 ) -> dict[str, Any]:
     """Score held-out predictions as cells, fields, wells and treatments.
 
@@ -38,6 +39,8 @@ def evaluate_predictions(
         ``plate``, ``well``, ``treatment``; ``field`` too where images have no wells.
     calibration
         What votes were calibrated with, for attention and for decisions by conformal sets.
+    unit
+        What a row is: ``cell``, or ``field`` where these are classified as a whole; then there is no cell level.
 
     Returns
     -------
@@ -63,7 +66,11 @@ def evaluate_predictions(
     clusters = np.asarray(predictions.groupby(independent, sort=True).ngroup(), np.int64)
     result: dict[str, Any] = {"classes": list(classes)}
     second = probabilities[:, 1] if len(classes) == 2 else None
-    result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), clusters, second)
+    result["cell"] = None
+    if unit == "cell":
+        result["cell"] = score(truth, probabilities.argmax(axis=1), len(classes), clusters, second)
+    else:
+        notes.append("cell: fields are classified as a whole, see the field level.")
     for level in ("field", "well", "treatment"):
         table = predictions
         if level == "treatment":
@@ -146,6 +153,7 @@ def baseline_score(
     said: "np.ndarray[Any, np.dtype[np.int64]]",
     truth: "np.ndarray[Any, np.dtype[np.int64]]",
     level: str = "well",
+    unit: str = "cell",
 ) -> dict[str, Any]:
     """Score one class said for each well, as wells and as cells (each cell is given the class of its well).
 
@@ -157,20 +165,22 @@ def baseline_score(
         (W,) class numbers.
     level
         What a row is: ``well``, or ``field`` where images have no wells.
+    unit
+        What is counted in wells: ``cell``, or ``field``.
     """
     right = said == truth
     n_cells = wells["n_cells"].to_numpy()
     shares = [float(right[truth == c].mean()) for c in np.unique(truth)]
     cells = [float(np.average(right[truth == c], weights=n_cells[truth == c])) for c in np.unique(truth)]
     return {
+        unit: {
+            "accuracy": float(np.average(right, weights=n_cells)),
+            "balanced_accuracy": float(np.mean(cells)),
+            "n": int(n_cells.sum()),
+        },
         level: {
             "accuracy": float(right.mean()),
             "balanced_accuracy": float(np.mean(shares)),
             "n": len(wells),
-        },
-        "cell": {
-            "accuracy": float(np.average(right, weights=n_cells)),
-            "balanced_accuracy": float(np.mean(cells)),
-            "n": int(n_cells.sum()),
         },
     }
