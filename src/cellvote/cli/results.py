@@ -33,7 +33,7 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
         )
     columns = ("level", "accuracy", "95 % CI", "balanced", "n", "majority", "position", "logistic")
     print_table(f"Accuracy on what was not trained on ({split})", columns, rows)
-    matrix = (result["well"] or result["cell"])["confusion"]
+    matrix = (result["well"] or result["cell"] or result["field"])["confusion"]
     truth = zip(result["classes"], matrix, strict=True)
     level = "wells" if result["well"] else "cells"
     columns = (f"{level}: truth ↓ said →", *result["classes"])
