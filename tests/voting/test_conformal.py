@@ -281,3 +281,12 @@ def test_a_calibration_of_other_classes_is_refused(tmp_path: Path, calibration: 
     write_calibration(tmp_path, calibration)
     with pytest.raises(PredictionsError, match="is of the classes a, b, c, and the classifier tells apart a, c, b"):
         read_calibration(tmp_path, ("a", "c", "b"))
+
+
+def test_fields_with_too_few_cells_leave_their_well_its_full_weight() -> None:
+    screen = simulate_screen(np.random.default_rng(8), plates=1, wells=12, cells=24)
+    few = (screen["field"] == 2) & (screen["label_id"] > 6)
+    calibration = fit_conformal(screen[~few], methods=["majority"])
+    found = calibration.cuts("field", VoteSettings(min_cells=8))
+    assert not isinstance(found, str)
+    assert found.of[""][0].above[0] == pytest.approx(12)

@@ -24,7 +24,7 @@ from cellvote.voting.calibrating import read_calibration
 from cellvote.voting.conformal import VoteCalibration
 from cellvote.voting.coverage import evaluate_sets
 from cellvote.voting.evaluation import evaluate_predictions
-from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
+from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, check_learned, vote
 
 
 def find_classifier(study: Study, model: str) -> Classifier:
@@ -73,6 +73,8 @@ def predict_study(
     cancel = cancel or CancelToken()
     predictions_name = prediction_name(study, classifier)
     check_device(device, classifier.info.inputs)
+    vote_settings = vote_settings or usual_vote_settings(study)
+    check_learned(vote_settings, read_calibration(classifier.folder, classifier.info.classes))
     name = study.one_segmentation(segmentation)
     check_cells_are_current(study, name)
     refuse_unmeasured_corrections(study, name)
@@ -101,7 +103,7 @@ def predict_study(
         "cells_checksum": file_checksum(study.cells_path(name)),
     }
     write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
-    _write_votes(study, predictions_name, table, note, vote_settings or usual_vote_settings(study))
+    _write_votes(study, predictions_name, table, note, vote_settings)
     return table
 
 

@@ -189,12 +189,7 @@ def _ballots(block: Floats, method: str, pooling: Pooling | None, fold: Codes | 
     if method == "confidence-weighted":
         weights = certainty(block)
         return block * weights, weights
-    if method == "attention":
-        if pooling is None:
-            raise PredictionsError(
-                "votes by attention are learned when a classifier is trained, and this one has learned none. Train it "
-                "again, or choose another --method."
-            )
+    if method == "attention" and pooling is not None:
         weights = pooling.weights(block, fold)
         return block * weights, weights
     raise ValueError(f"there is no way to vote called {method!r}")

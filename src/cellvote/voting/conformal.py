@@ -240,7 +240,8 @@ def _cut_by(
 
 def _weights(scores: pd.DataFrame, unit: str) -> Floats:
     """(M,) weights that sum to 1 in each unit; of a plate, every well counts alike."""
-    weights = scores["weight"].to_numpy(float)
+    kept = scores.groupby("unit")["weight"].transform("sum").to_numpy(float)  # of some, fields have too few cells
+    weights = scores["weight"].to_numpy(float) / kept
     if unit == "plate":
         wells_of_plate = scores.groupby("plate")["unit"].nunique()
         weights = weights / scores["plate"].map(wells_of_plate).to_numpy(float)
