@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from cellvote.errors import PredictionsError
+from cellvote.jobs.measure import measure_study
 from cellvote.jobs.predict import evaluate_study, predict_study, vote_study
+from cellvote.jobs.segment import segment_study
+from cellvote.jobs.train import train_study
+from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
 from cellvote.study.atomic import read_table
 from cellvote.voting import VoteSettings
@@ -67,3 +71,18 @@ def test_a_classifier_takes_its_calibration_to_another_study(study: Study, tmp_p
     predict_study(study, str(model), workers=1, vote_settings=ANY_NUMBER)
     first, second = (vote_study(study, name, "well", ANY_NUMBER) for name in ("forest", str(model)))
     pd.testing.assert_frame_equal(first, second)
+
+
+@pytest.mark.slow
+def test_nine_of_ten_cells_of_a_real_plate_are_held_with_a_row_left_out(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data / "sbs_bbbc013"
+    study = Study.create(tmp_path / "sbs", read_plate(folder), folder / "plate_metadata.csv")
+    segment_study(study, "watershed", wells="*01,*02,*12", workers=1)
+    measure_study(study, workers=1)
+    train_study(study, "SBS_Controls=-1,1", settings={"split_by": "row"}, workers=1)
+    predict_study(study, "forest", workers=1)
+    conformal = evaluate_study(study, "forest")["conformal"]
+    assert conformal["level"] == 0.9
+    assert 0.88 <= conformal["coverage"] <= 0.93
+    assert conformal["mean_set_size"] < 1.1
+    assert (conformal["cell"]["unit"], conformal["cell"]["n_units"]) == ("well", 12)
