@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--float64", action="store_true", help="as predictions on disk are; half as much otherwise")
     chosen = parser.parse_args()
-    small = simulated_predictions(20_000, chosen.classes, np.float64)
+    small = simulated_predictions(5_000, chosen.classes, np.float64)
     small["truth"] = [f"c{w:03d}" for w in (small.groupby(["plate", "well"], sort=False).ngroup() % chosen.classes)]
     calibration = fit_conformal(small.assign(fold=np.arange(len(small)) * 5 // len(small)))
     predictions = simulated_predictions(chosen.cells, chosen.classes, np.float64 if chosen.float64 else np.float32)

@@ -134,8 +134,14 @@ def test_evaluate_as_json(call: Call, finished_study: Study) -> None:
         assert 0 <= low <= said[level]["accuracy"] <= high <= 1
     assert set(said["baselines"]) == {"majority", "position", "measurements"}
     assert set(said["calibration"]) == {"ece"}
-    assert said["conformal"] is None
-    assert "conformal: not calibrated." in said["notes"]
+    conformal = said["conformal"]
+    assert {"level", "coverage", "mean_set_size", "score", "cell", "field", "well", "treatment"} <= set(conformal)
+    assert conformal["level"] == 0.9
+    assert 0.7 <= conformal["coverage"] == conformal["cell"]["coverage"] <= 1
+    assert 0 < conformal["mean_set_size"] <= n
+    for level in ("cell", "field", "well", "treatment"):
+        reasons = [note for note in said["notes"] if note.startswith(f"conformal, {level}: ")]
+        assert (conformal[level] is None) == bool(reasons)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,9 @@ def test_vote_as_json(call: Call, finished_study: Study, by: str, keys: list[str
     for vote in votes:
         assert list(vote) == [*keys, "class", "share", "margin", "n_cells", "agreement", "set", "shares"]
         assert 0 <= vote["margin"] <= vote["share"] <= 1
-        assert vote["set"] is None
+        assert vote["set"] is None or set(vote["set"]) <= set(vote["shares"])
+    if by == "moa":  # sets are calibrated for cells, fields, wells and treatments
+        assert {str(vote["set"]) for vote in votes} == {"None"}
 
 
 def test_vote_by_another_method_and_fewer_cells(call: Call, study: Study) -> None:

@@ -7,11 +7,11 @@ from cellvote.gui.colours import CLASS_COLOURS, RIGHT_COLOUR, WRONG_COLOUR
 from cellvote.gui.facts import PlateFacts, Vote, read_facts
 from cellvote.gui.plate_colouring import colour_plate
 from cellvote.gui.plate_columns import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colourings
-from cellvote.gui.vote_text import field_text, number, truth_words, vote_words, well_tooltip
+from cellvote.gui.vote_text import field_text, number, set_words, truth_words, vote_words, well_tooltip
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
-from cellvote.voting.vote import NO_VOTE, TIE
+from cellvote.voting.vote import NO_VOTE, TIE, UNDECIDED
 
 A01, A02, A03, B03 = (("plate", well) for well in ("A01", "A02", "A03", "B03"))
 
@@ -132,6 +132,7 @@ def test_without_predictions_the_text_counts_cells() -> None:
         ("DMSO", "true: DMSO ✓"),
         (TIE, "true: DMSO"),
         (NO_VOTE, "true: DMSO"),
+        (UNDECIDED, "true: DMSO"),
     ],
 )
 def test_no_vote_is_neither_right_nor_wrong(class_name: str, words: str) -> None:
@@ -171,3 +172,21 @@ def test_numbers_are_written_with_the_digits_that_matter(value: float, words: st
 def test_tooltips_do_not_take_the_plate_map_for_html(facts: PlateFacts) -> None:
     facts.wells[A01]["drug"] = "<b>&"
     assert "&lt;b&gt;&amp;" in well_tooltip(A01, facts, 1)
+
+
+def test_an_undecided_vote_says_what_led_and_is_not_called_a_class() -> None:
+    vote = Vote(UNDECIDED, 0.52, 0.04, 143, {"DMSO": 0.48, "taxol": 0.52})
+    assert vote_words(vote) == "undecided: taxol 52 % of 143 cells · margin 0.04"
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (("taxol",), "taxol"),
+        (("taxol", "DMSO"), "taxol or DMSO"),
+        ((), "none: unlike every class"),
+        (("a",) * 5, "5 classes"),
+    ],
+)
+def test_a_conformal_set_is_said_in_words(held: tuple[str, ...], words: str) -> None:
+    assert set_words(held) == words

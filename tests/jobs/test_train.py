@@ -247,6 +247,8 @@ def test_a_network_is_trained_on_crops_and_a_cancelled_run_ends_the_same(study: 
         "model.safetensors",
         "split.parquet",
         "training.json",
+        "votes.json",
+        "votes.parquet",
     }
     token = CancelToken()
 

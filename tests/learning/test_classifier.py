@@ -57,6 +57,8 @@ def test_a_classifier_can_be_moved_and_says_all_that_is_needed(finished_study: S
         "model.skops",
         "split.parquet",
         "training.json",
+        "votes.json",
+        "votes.parquet",
     }
     assert len(load_classic(classifier)) == classifier.info.n_folds
 

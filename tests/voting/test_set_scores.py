@@ -16,25 +16,25 @@ def test_lac_is_what_is_missing_to_certainty() -> None:
     assert score_classes(PROBABILITIES, "lac")[np.arange(3), y] == pytest.approx(known)
 
 
-def test_aps_sums_the_classes_that_are_as_likely() -> None:
-    expected = [[0.5, 0.8, 1.0], [1.0, 1.0, 0.6], [1.0, 1.0, 1.0]]
+def test_aps_sums_the_classes_that_are_likelier() -> None:
+    expected = [[0.0, 0.5, 0.8], [0.6, 0.6, 0.0], [0.0, 1.0, 1.0]]
     assert score_classes(PROBABILITIES, "aps") == pytest.approx(np.array(expected))
 
 
 def test_aps_is_that_of_mapie_where_no_two_classes_are_alike() -> None:
     p = np.random.default_rng(0).dirichlet(np.ones(6), 50)
     y = np.arange(50) % 6
-    reference = APSConformityScore()
-    reference.classes = np.arange(6)
-    known = reference.get_conformity_scores(y, p, y_enc=y)
-    assert score_classes(p, "aps")[np.arange(50), y] == pytest.approx(known.ravel())
+    known, _ = APSConformityScore().get_true_label_cumsum_proba(y, p, np.arange(6))
+    own = p[np.arange(50), y]
+    assert score_classes(p, "aps-randomised", np.ones(50))[np.arange(50), y] == pytest.approx(known.ravel())
+    assert score_classes(p, "aps")[np.arange(50), y] == pytest.approx(known.ravel() - own)
 
 
-def test_the_random_part_takes_off_at_most_the_class_itself() -> None:
+def test_the_random_part_is_at_most_the_class_itself() -> None:
     p = np.random.default_rng(0).dirichlet(np.ones(4), 20)
     for chance in (0.0, 0.3, 1.0):
-        less = score_classes(p, "aps-randomised", np.full(20, chance))
-        assert less == pytest.approx(score_classes(p, "aps") - chance * p)
+        more = score_classes(p, "aps-randomised", np.full(20, chance))
+        assert more == pytest.approx(score_classes(p, "aps") + chance * p)
 
 
 @pytest.mark.parametrize("score", ["lac", "aps", "aps-randomised"])

@@ -19,7 +19,7 @@ from cellvote.settings import validated
 from cellvote.study import Study
 from cellvote.study.atomic import file_checksum, read_json, read_table
 from cellvote.study.ledger import Ledger
-from cellvote.voting.vote import VoteSettings
+from cellvote.voting.settings import IN_SET, NO_VOTE, VoteSettings
 
 Well = tuple[str, str]
 """Plate and well."""
@@ -34,6 +34,8 @@ class Vote:
     margin: float
     n_cells: int
     shares: dict[str, float]
+    held: tuple[str, ...] | None = None
+    """The classes of its conformal set; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -302,4 +304,7 @@ def _rows(path: Path) -> list[dict[Any, Any]]:
 
 def _vote(row: dict[Any, Any], classes: Sequence[str]) -> Vote:
     shares = {name: float(row.get(f"share_{name}", np.nan)) for name in classes}
-    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares)
+    held = None
+    if f"{IN_SET}{classes[0]}" in row and row["class"] != NO_VOTE:
+        held = tuple(name for name in classes if row.get(f"{IN_SET}{name}"))
+    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares, held)

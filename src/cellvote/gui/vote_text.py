@@ -23,6 +23,13 @@ def vote_words(vote: Vote) -> str:
     return f"{vote.class_name} · {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
 
 
+def set_words(held: tuple[str, ...]) -> str:
+    """Say a conformal set: ``taxol or DMSO``; long ones by their size."""
+    if not held:
+        return "none: unlike every class"
+    return " or ".join(held) if len(held) <= 4 else f"{len(held)} classes"
+
+
 def percent(share: float) -> str:
     """Write a share as ``62 %``."""
     return f"{share * 100:.0f} %"
@@ -112,6 +119,8 @@ def well_tooltip(well: Well, facts: PlateFacts, n_fields: int, shown: tuple[str,
     if predicted is not None and n_fields:
         vote = predicted.wells.get(well)
         rows.append(("Vote", vote_words(vote) if vote else "none"))
+        if vote is not None and vote.held is not None:
+            rows.append((f"{100 * (predicted.vote_settings.set_level or 0):g} % set", set_words(vote.held)))
         truth = truth_words(vote, predicted.truth.get(well, ""))
         if truth:
             rows.append(("", truth))

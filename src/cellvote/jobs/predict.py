@@ -26,7 +26,7 @@ from cellvote.voting.conformal import VoteCalibration
 from cellvote.voting.coverage import evaluate_sets
 from cellvote.voting.evaluation import GROUP, evaluate_predictions
 from cellvote.voting.position import position_warning
-from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, vote
+from cellvote.voting.vote import LEVELS, PREFIX, VoteSettings, check_learned, vote
 
 
 def find_classifier(study: Study, model: str) -> Classifier:
@@ -77,6 +77,8 @@ def predict_study(
     predictions_name = prediction_name(study, classifier)
     check_device(device, classifier.info.inputs)
     info = classifier.info
+    vote_settings = vote_settings or usual_vote_settings(study, info.inputs.unit)
+    check_learned(vote_settings, read_calibration(classifier.folder, info.classes))
     name = _segmentation_for(study, classifier, segmentation)
     cells = examples_in(study, info.inputs.unit, name)
     if cells.empty:
@@ -105,8 +107,7 @@ def predict_study(
         "unreadable": len(lost),
     }
     write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
-    settings = vote_settings or usual_vote_settings(study, info.inputs.unit)
-    _write_votes(study, predictions_name, table, note, settings)
+    _write_votes(study, predictions_name, table, note, vote_settings)
     return table
 
 

@@ -118,6 +118,9 @@ def count_ballots(
     for rows, block in probability_blocks(columns, order):
         own = groups[rows]
         held_out = None if fold is None else fold[rows]
+        if method == "majority":
+            _add_majority(tally, block, own)
+            continue
         ballots, weights = _ballots(block, method, pooling, held_out)
         starts = np.flatnonzero(np.diff(own, prepend=-1))
         there = own[starts]
@@ -139,7 +142,8 @@ def probability_blocks(
         Where those of a cell do not.
     """
     n = len(columns[0]) if columns else 0
-    buffer = np.empty((len(columns), min(n, _BLOCK)))
+    dtype = np.result_type(np.float32, *{column.dtype for column in columns})
+    buffer = np.empty((len(columns), min(n, _BLOCK)), dtype)
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
         rows: Any = slice(start, stop) if order is None else order[start:stop]
@@ -148,8 +152,9 @@ def probability_blocks(
             block[i] = column[rows]
         with np.errstate(invalid="ignore"):  # of infinities; they are refused
             total = block.sum(axis=0)
-        wrong = ~(np.abs(total - 1) < _SUM_TOLERANCE) | ~(block.min(axis=0) >= 0)
-        if wrong.any():
+        wrong = ~(np.abs(total - 1) < _SUM_TOLERANCE)
+        if wrong.any() or not block.min() >= 0:
+            wrong |= ~(block.min(axis=0) >= 0)
             first = int(np.argmax(wrong))
             raise ProbabilitiesError(start + first if order is None else int(rows[first]))
         yield rows, block
@@ -184,16 +189,19 @@ def _ballots(block: Floats, method: str, pooling: Pooling | None, fold: Codes | 
     if method == "confidence-weighted":
         weights = certainty(block)
         return block * weights, weights
-    if method == "attention":
-        if pooling is None:
-            raise PredictionsError(
-                "votes by attention are learned when a classifier is trained, and this one has learned none. Train it "
-                "again, or choose another --method."
-            )
+    if method == "attention" and pooling is not None:
         weights = pooling.weights(block, fold)
         return block * weights, weights
-    top = (block == block.max(axis=0)).astype(float)
-    return top / top.sum(axis=0), None  # a cell that cannot decide splits its vote
+    raise ValueError(f"there is no way to vote called {method!r}")
+
+
+def _add_majority(tally: Tally, block: Floats, groups: Codes) -> None:
+    """Let each cell of a (K, B) block vote for its likeliest class; one that cannot decide splits its vote."""
+    number, cell = np.nonzero(block == block.max(axis=0))
+    split = np.bincount(cell, minlength=block.shape[1])
+    np.add.at(tally.sums, (groups[cell], number), 1 / split[cell])
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    tally.weights[groups[starts]] += np.diff(starts, append=len(groups))
 
 
 def _biases(groups: Codes, n_groups: int, pooling: Pooling, fold: Codes | None) -> Floats:

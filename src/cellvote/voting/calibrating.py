@@ -109,10 +109,10 @@ def _cell_scores(
             here = truth[rows]
             own[rows] = block[here, np.arange(block.shape[1])]
             lac[rows] = 1 - own[rows]
-            aps[rows] = np.where(block >= own[rows], block, 0).sum(axis=0)
+            aps[rows] = np.where(block > own[rows], block, 0).sum(axis=0)
     except ProbabilitiesError as error:
         raise error.naming(table) from error
-    by_score = {"lac": lac, "aps": np.round(aps, 12), "aps-randomised": np.round(aps - chance_of(table) * own, 12)}
+    by_score = {"lac": lac, "aps": np.round(aps, 12), "aps-randomised": np.round(aps + chance_of(table) * own, 12)}
     first = np.unique(well, return_index=True)[1]
     about = table.iloc[first]
     described = pd.DataFrame(

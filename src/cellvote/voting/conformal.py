@@ -141,7 +141,8 @@ class VoteCalibration:
         arrays = [predictions[columns[name]].to_numpy() for name in self.classes]
         wells = _codes(predictions, _unit_columns(predictions)) if len(predictions) else np.zeros(0, np.int64)
         if settings.set_score == "lac":
-            held = [_sets((1 - array)[:, None], _only(found, i), apart, wells)[:, 0] for i, array in enumerate(arrays)]
+            parts = _parts(found, apart, wells)
+            held = [_held(1 - array, number, parts) for number, array in enumerate(arrays)]
         else:
             held = list(self._cell_sets_by_wells(predictions, arrays, found, settings, apart, wells).T)
         keys = [c for c in (*FIELD, "label_id") if c in predictions]
@@ -169,8 +170,7 @@ class VoteCalibration:
             rows = order[begin:end]
             some = np.stack([array[rows] for array in arrays], axis=1).astype(float)
             scores = score_classes(some, settings.set_score, chance[rows])
-            _, renumbered = np.unique(wells[rows], return_inverse=True)
-            result[rows] = _sets(scores, found, apart[rows], renumbered.astype(np.int64))
+            result[rows] = _sets(scores, found, apart[rows], wells[rows])
             begin = end
         return result
 
@@ -240,26 +240,46 @@ def _cut_by(
 
 def _weights(scores: pd.DataFrame, unit: str) -> Floats:
     """(M,) weights that sum to 1 in each unit; of a plate, every well counts alike."""
-    weights = scores["weight"].to_numpy(float)
+    kept = scores.groupby("unit")["weight"].transform("sum").to_numpy(float)  # of some, fields have too few cells
+    weights = scores["weight"].to_numpy(float) / kept
     if unit == "plate":
         wells_of_plate = scores.groupby("plate")["unit"].nunique()
         weights = weights / scores["plate"].map(wells_of_plate).to_numpy(float)
     return np.asarray(weights, np.float64)
 
 
-def _only(cuts: Cuts, number: int) -> Cuts:
-    return Cuts(cuts.unit, cuts.n_units, {group: [each[number]] for group, each in cuts.of.items()})
+@dataclass(frozen=True)
+class _Part:
+    """Rows that are judged by the same cuts; with the well of each, where the rows of a well are judged together."""
+
+    rows: Any
+    cuts: list[Cut]
+    unit: npt.NDArray[np.int64] | None
+    sizes: npt.NDArray[np.int64] | None
+
+
+def _parts(cuts: Cuts, apart: npt.NDArray[np.object_], wells: npt.NDArray[np.int64] | None) -> list[_Part]:
+    parts = []
+    for group, of_class in cuts.of.items():
+        chosen = apart == group
+        rows = slice(None) if chosen.all() else np.flatnonzero(chosen)
+        together = wells is not None and cuts.unit == "well"
+        unit = np.unique(wells[rows], return_inverse=True)[1] if wells is not None and together else None
+        sizes = np.bincount(unit).astype(np.int64) if unit is not None else None
+        parts.append(_Part(rows, of_class, unit, sizes))
+    return parts
+
+
+def _held(scores: npt.NDArray[np.floating[Any]], number: int, parts: list[_Part]) -> Bools:
+    """(N,) whether a class of these scores belongs in the set of each row."""
+    result = np.zeros(len(scores), bool)
+    for part in parts:
+        result[part.rows] = belongs_in(scores[part.rows], part.cuts[number], part.unit, part.sizes)
+    return result
 
 
 def _sets(scores: Floats, cuts: Cuts, apart: npt.NDArray[np.object_], wells: npt.NDArray[np.int64] | None) -> Bools:
-    """(N, K) which classes belong in; the rows of a well are judged together where wells calibrate."""
-    result = np.zeros(scores.shape, bool)
-    for group, of_class in cuts.of.items():
-        rows = np.flatnonzero(apart == group)
-        unit = sizes = None
-        if wells is not None and cuts.unit == "well":
-            unit = wells[rows]
-            sizes = np.bincount(unit)
-        for number, cut in enumerate(of_class):
-            result[rows, number] = belongs_in(scores[rows, number], cut, unit, sizes)
-    return result
+    """(N, K) which classes belong in."""
+    parts = _parts(cuts, apart, wells)
+    columns = [_held(scores[:, number], number, parts) for number in range(scores.shape[1])]
+    return np.stack(columns, axis=1)

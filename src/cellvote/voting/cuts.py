@@ -100,14 +100,15 @@ def belongs_in(
         nothing is known of the rest of its unit.
     """
     held: npt.NDArray[np.bool_] = scores <= cut.sure
-    near = np.flatnonzero(~held & (scores <= cut.most))
+    possible = scores <= cut.most
+    near = np.flatnonzero(possible & ~held)
     if not len(near):
         return held
     if unit is None or unit_sizes is None:
         held[near] = True
         return held
-    beyond = np.bincount(unit[scores > cut.most], minlength=len(unit_sizes))
-    own_unit, own = unit[near], scores[near]
+    beyond = unit_sizes - np.bincount(unit[possible], minlength=len(unit_sizes))
+    own_unit, own = unit[near], scores[near].astype(np.float64)
     order = np.lexsort((-own, own_unit))
     in_unit, sorted_scores = own_unit[order], own[order]
     starts = np.flatnonzero(np.diff(in_unit, prepend=-1))

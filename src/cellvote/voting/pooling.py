@@ -71,8 +71,10 @@ def certainty(block: Floats) -> Floats:
 
 def describe_cells(block: Floats) -> Floats:
     """(D, B) what attention looks at: certainty, lead of the likeliest class and, unless many, every probability."""
-    last = np.partition(block, -2, axis=0)[-2:]
-    parts = [certainty(block)[None], (last[1] - last[0])[None]]
+    first = block.max(axis=0)
+    leads = block == first
+    lead = np.where(np.count_nonzero(leads, axis=0) > 1, 0, first - np.where(leads, 0, block).max(axis=0))
+    parts = [certainty(block)[None], lead[None]]
     return np.concatenate([*parts, block] if len(block) <= MOST_NAMED else parts)
 
 

@@ -20,8 +20,8 @@ def score_classes(probabilities: Floats, score: str, chance: Floats | None = Non
         (B, K), rows summing to 1.
     score
         ``lac``: 1 − p (Sadinle, Lei & Wasserman, *JASA* 114, 2019). ``aps``: the sum of the probabilities of all
-        classes that are at least as likely (Romano, Sesia & Candès, NeurIPS 2020); ``aps-randomised``: less a
-        random part of the class's own, which takes the excess off.
+        classes that are likelier, 0 for the likeliest, which therefore is in every set; ``aps-randomised``: that and
+        a random part of the class's own, which takes the excess off (Romano, Sesia & Candès, NeurIPS 2020).
     chance
         (B,) that random part, as from `chance_of`.
 
@@ -33,15 +33,14 @@ def score_classes(probabilities: Floats, score: str, chance: Floats | None = Non
         return 1 - probabilities
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = np.take_along_axis(probabilities, order, axis=1)
-    total = np.cumsum(ranked, axis=1)
-    last_of_equals = np.ones(ranked.shape, bool)
-    last_of_equals[:, :-1] = ranked[:, :-1] > ranked[:, 1:]
-    total = np.where(last_of_equals, total, np.inf)
-    total = np.minimum.accumulate(total[:, ::-1], axis=1)[:, ::-1]
-    result = np.empty_like(total)
-    np.put_along_axis(result, order, total, axis=1)
+    before = np.cumsum(ranked, axis=1) - ranked
+    first_of_equals = np.ones(ranked.shape, bool)
+    first_of_equals[:, 1:] = ranked[:, :-1] > ranked[:, 1:]
+    before = np.maximum.accumulate(np.where(first_of_equals, before, 0.0), axis=1)
+    result = np.empty_like(before)
+    np.put_along_axis(result, order, before, axis=1)
     if score == "aps-randomised" and chance is not None:
-        result -= chance[:, None] * probabilities
+        result += chance[:, None] * probabilities
     return np.round(result, 12)  # sums of the same numbers in another order
 
 

@@ -88,7 +88,7 @@ class VoteSettings(BaseModel, frozen=True, extra="forbid"):
         "lac",
         title="Sets made by",
         description="lac: every class that is likely enough, so that sets are small, and empty where none is; aps: "
-        "the likeliest classes until there are enough, never empty; aps-randomised: the same with less excess",
+        "the likeliest class and as many after it as are needed, never empty; aps-randomised: with less excess",
         json_schema_extra={"advanced": True},
     )
     set_unit: Literal["auto", "well", "plate"] = Field(

@@ -33,6 +33,7 @@ __all__ = [
     "TIE",
     "UNDECIDED",
     "VoteSettings",
+    "check_learned",
     "class_columns",
     "that_have_a_say",
     "vote",
@@ -104,6 +105,7 @@ def vote(
         to be left out and not known, or attention was not learned.
     """
     settings = settings or VoteSettings()
+    check_learned(settings, calibration)
     predictions = that_have_a_say(predictions, settings)
     by = list(by)
     missing = [column for column in by if column not in predictions]
@@ -117,13 +119,28 @@ def vote(
     if calibration is not None and settings.set_level is not None:
         result = calibration.add_sets(result, predictions, by, settings)
     if settings.undecided_unless_single:
-        if calibration is None:
-            raise PredictionsError(
-                "votes are to be decided by conformal sets, and this classifier was trained before votes were "
-                "calibrated. Train it again, or vote with --set undecided_unless_single=false."
-            )
         result["class"] = _decided_by_sets(result, list(classes))
     return result
+
+
+def check_learned(settings: VoteSettings, calibration: "VoteCalibration | None") -> None:
+    """See that what was learned in training is there where a vote asks for it.
+
+    Raises
+    ------
+    PredictionsError
+        Where it is not.
+    """
+    if settings.method == "attention" and (calibration is None or calibration.pooling is None):
+        raise PredictionsError(
+            "votes by attention are learned when a classifier is trained, and this one has learned none. Train it "
+            "again, or choose another --method."
+        )
+    if settings.undecided_unless_single and calibration is None:
+        raise PredictionsError(
+            "votes are to be decided by conformal sets, and this classifier was trained before votes were calibrated. "
+            "Train it again, or vote with --set undecided_unless_single=false."
+        )
 
 
 def that_have_a_say(predictions: pd.DataFrame, settings: VoteSettings) -> pd.DataFrame:

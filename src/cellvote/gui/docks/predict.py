@@ -45,7 +45,7 @@ class PredictDock(StepDock):
         self.browse_button.setFixedWidth(32)
         self.browse_button.clicked.connect(self._on_browse_clicked)
         self.about = text_label("", quiet=True)
-        self.form = SettingsForm(VoteSettings)
+        self.form = SettingsForm(VoteSettings, fold=True)
         self.run_button = QPushButton("Predict all")
         self.run_button.clicked.connect(self._on_run_clicked)
         self.vote_button = QPushButton("Vote again")
