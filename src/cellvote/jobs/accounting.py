@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cellvote.jobs.fingerprints import look_at_fields
 from cellvote.jobs.probabilities import cell_probabilities
 from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
 from cellvote.learning.classifier import Classifier
 from cellvote.learning.inputs import Features, Inputs, feature_matrix
-from cellvote.plates.acquisition import FIELD, place_columns
+from cellvote.learning.whole_images import PREFIX as IMAGE_PREFIX
+from cellvote.plates.acquisition import FIELD, field_keys, place_columns
 from cellvote.profiling.measurements import feature_columns
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.study import Study
@@ -44,7 +46,7 @@ def hold_to_account(
     )
     fold = plan.cells["fold"].to_numpy(np.int64)
     codes = codes_of(plan.cells["class_name"], plan.classes)
-    temperature = calibrate(said, codes, fold)
+    temperature = calibrate(said, codes, fold, plan.training_cells().well)
     table = _predictions(plan, temperature.apply(said, fold))
     settings = VoteSettings(min_cells=1) if "field" in plan.wells else VoteSettings()
     metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings)
@@ -90,15 +92,24 @@ def training_features(study: Study, plan: "TrainingPlan", inputs: Inputs) -> Fea
     return features
 
 
+def _baseline_features(study: Study, plan: "TrainingPlan") -> Features:
+    """Take all measurements of the training cells; of whole images where fields are classified."""
+    if plan.inputs.unit == "field":
+        looks = look_at_fields(study, field_keys(plan.cells)).table
+        columns = [str(c) for c in looks if str(c).startswith(IMAGE_PREFIX)]
+        return np.asarray(plan.cells[FIELD].merge(looks, on=FIELD, how="left")[columns], np.float32)
+    columns = feature_columns(study.read_cells(plan.segmentation))
+    inputs = Inputs(parts=("measurements",), columns=tuple(columns), channels=study.channels, scale=plan.settings.scale)
+    return training_features(study, plan, inputs)
+
+
 def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> dict[str, Any]:
-    cells = plan.training_cells()
+    examples = plan.training_cells()
     codes = codes_of(plan.wells["class_name"], plan.classes)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
-    columns = tuple(feature_columns(study.read_cells(plan.segmentation)))
-    inputs = Inputs(parts=("measurements",), columns=columns, channels=study.channels, scale=plan.settings.scale)
-    features = training_features(study, plan, inputs)
+    features = _baseline_features(study, plan)
     said = measurement_probabilities(
-        features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
+        features, examples.codes, examples.split, examples.well, examples.n_classes, plan.settings.seed
     )
     logistic = evaluate_predictions(_predictions(plan, said), settings=settings)
     level = place_columns(plan.wells)[-1]

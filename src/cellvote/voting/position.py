@@ -56,8 +56,9 @@ def position_warning(position: dict[str, Any] | None) -> list[str]:
     share = position["well"]["accuracy"]
     interval = position["difference_ci95"]
     more = f" (the classifier is right {interval[0]:+.0%} to {interval[1]:+.0%} more often)" if interval else ""
-    return [
+    warning = (
         f"the position on the plate alone gets {share:.0%} of the held-out wells right{more}: the classes are tied to "
         "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
         "elsewhere (a dose series, another plate), or scatter the classes over the plate."
-    ]
+    )
+    return [warning]
