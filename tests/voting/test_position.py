@@ -37,8 +37,8 @@ def test_no_warning_comes_where_classes_are_scattered(right: float) -> None:
 
 
 def test_the_warning_says_how_far_the_classifier_is_ahead() -> None:
-    found = {"well": {"accuracy": 1.0}, **screen(0, tied=True, right=0.9)}
-    (said,) = position_warning(found)
+    (said,) = position_warning({"position": {"well": {"accuracy": 1.0}}}, screen(0, tied=True, right=0.9))
     assert "100% of the held-out wells" in said
     assert "more often" in said
-    assert position_warning(None) == position_warning({"well": {"accuracy": 1.0}, "tied": False}) == []
+    assert position_warning({"position": None}, None) == []
+    assert position_warning({"position": {"well": {"accuracy": 1.0}}}, {"tied": False}) == []

@@ -17,7 +17,7 @@ from cellvote.progress import CancelToken, ignore_progress
 from cellvote.study import Study
 from cellvote.voting.evaluation import GROUP, baseline_score, evaluate_predictions
 from cellvote.voting.metrics import codes_of
-from cellvote.voting.position import compare_with_position
+from cellvote.voting.position import compare_with_position, position_warning
 from cellvote.voting.temperature import Temperature, calibrate
 from cellvote.voting.vote import PREFIX, VoteSettings, vote
 
@@ -55,15 +55,16 @@ def hold_to_account(
         "temperature": temperature.temperature,
     }
     metrics["baselines"] = _baselines(study, plan, settings)
-    position = metrics["baselines"]["position"]
-    if position is not None:
-        position |= compare_with_position(
+    metrics["position"] = None
+    if metrics["baselines"]["position"] is not None:
+        metrics["position"] = compare_with_position(
             _votes_of_wells(plan, table, settings),
             _position_votes(plan),
             codes_of(plan.wells["class_name"], plan.classes),
             plan.wells["group"],
         )
-    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *metrics["notes"]]
+    warning = position_warning(metrics["baselines"], metrics["position"])
+    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *warning, *metrics["notes"]]
     return metrics, temperature, table.assign(fold=fold)
 
 

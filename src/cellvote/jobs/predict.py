@@ -294,7 +294,7 @@ def _report(
     baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
     if at_home:
         baselines = metrics["baselines"]
-        notes = [*notes, *position_warning(baselines["position"])]
+        notes = [*notes, *position_warning(baselines, metrics.get("position"))]
     else:
         baselines["majority"] = {level: _commonest(result[level]) for level in ("cell", "well") if result[level]}
         notes.append("baselines of position and measurements: only where the classifier was trained.")
@@ -306,6 +306,7 @@ def _report(
         "baselines": baselines,
         "calibration": result["calibration"],
         "drawn": result["drawn"],
+        "position": metrics.get("position") if at_home else None,
         "conformal": None,
         "notes": [*notes, *result["notes"]],
     }
