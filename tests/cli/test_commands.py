@@ -16,10 +16,13 @@ from cellvote.study.atomic import read_table, write_table
 from cellvote.synthetic import CHANNELS, SimulatedPlate
 
 COMMANDS = (
-    "demo", "inspect", "create", "segment", "measure", "profile", "train", "predict", "vote", "evaluate", "report",
-    "export", "view", "doctor",
+    "demo", "inspect", "create", "segment", "measure", "profile", "train", "predict", "vote", "evaluate", "audit",
+    "report", "export", "view", "doctor",
 )  # fmt: skip
-SCORE = {"accuracy", "balanced_accuracy", "f1_macro", "n", "ci95", "confusion", "abstained"}
+SCORE = {
+    "accuracy", "balanced_accuracy", "f1_macro", "n", "ci95", "confusion", "abstained", "n_independent",
+    "ci95_balanced", "per_class",
+}  # fmt: skip
 
 
 def test_the_version_is_that_of_the_package(call: Call) -> None:
@@ -123,7 +126,7 @@ def test_evaluate_as_json(call: Call, finished_study: Study) -> None:
     said = call("evaluate", finished_study.path, "forest", "--json").json
     assert set(said) == {
         "unit", "split_by", "classes", "cell", "field", "well", "treatment", "baselines", "calibration", "conformal",
-        "notes",
+        "notes", "drawn", "position",
     }  # fmt: skip
     assert (said["unit"], said["split_by"]) == ("cell", "well")
     n = len(said["classes"])
@@ -132,8 +135,8 @@ def test_evaluate_as_json(call: Call, finished_study: Study) -> None:
         assert [len(row) for row in said[level]["confusion"]] == [n] * n
         low, high = said[level]["ci95"]
         assert 0 <= low <= said[level]["accuracy"] <= high <= 1
-    assert set(said["baselines"]) == {"majority", "position", "measurements"}
-    assert set(said["calibration"]) == {"ece"}
+    assert set(said["baselines"]) == {"chance", "majority", "position", "measurements"}
+    assert set(said["calibration"]) == {"ece", "ece_uncalibrated", "temperature"}
     conformal = said["conformal"]
     assert {"level", "coverage", "mean_set_size", "score", "cell", "field", "well", "treatment"} <= set(conformal)
     assert conformal["level"] == 0.9

@@ -147,9 +147,9 @@ def test_it_is_better_than_the_commonest_class(forest: Classifier) -> None:
 def test_its_metrics_have_every_level_and_baseline(forest: Classifier) -> None:
     metrics = forest.info.metrics
     assert set(metrics) == {
-        "classes", "cell", "field", "well", "treatment", "calibration", "notes", "baselines"
+        "classes", "cell", "field", "well", "treatment", "calibration", "drawn", "notes", "baselines", "position"
     }  # fmt: skip
-    assert set(metrics["baselines"]) == {"majority", "position", "measurements"}
+    assert set(metrics["baselines"]) == {"chance", "majority", "position", "measurements"}
     for baseline in metrics["baselines"].values():
         assert set(baseline) == {"well", "cell"}
     assert np.sum(metrics["cell"]["confusion"]) == metrics["cell"]["n"]
@@ -242,6 +242,7 @@ def test_a_network_is_trained_on_crops_and_a_cancelled_run_ends_the_same(study: 
     assert whole.info.inputs.size_px == (24, 24)
     assert np.shape(whole.info.intensity_limits) == (whole.info.n_folds, 2, 3)
     assert {path.name for path in whole.folder.iterdir()} == {
+        "MODEL_CARD.md",
         "history.csv",
         "model.json",
         "model.safetensors",

@@ -23,6 +23,8 @@ from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.study import Study
 
+CLASSES = ("PI3K inhibitor", "microtubule stabiliser", "topoisomerase inhibitor", "vehicle")
+
 
 @pytest.fixture
 def folder(finished_study: Study, tmp_path: Path) -> Path:
@@ -41,17 +43,13 @@ def change(folder: Path, **values: Any) -> None:
 def test_a_classifier_can_be_moved_and_says_all_that_is_needed(finished_study: Study, folder: Path) -> None:
     classifier = load_classifier(folder)
     assert classifier.info == load_classifier(finished_study.model_folder("forest")).info
-    assert classifier.info.classes == (
-        "PI3K inhibitor",
-        "microtubule stabiliser",
-        "topoisomerase inhibitor",
-        "vehicle",
-    )
+    assert classifier.info.classes == CLASSES
     assert classifier.info.class_column == "moa"
     assert classifier.info.inputs.channels == ("DNA", "Actin", "Reporter")
     assert classifier.info.segmentation["method"] == "watershed"
     assert not classifier.is_network
     assert {path.name for path in folder.iterdir()} == {
+        "MODEL_CARD.md",
         "history.csv",
         "model.json",
         "model.skops",
@@ -96,7 +94,18 @@ def test_a_part_that_is_missing_is_named(folder: Path, name: str) -> None:
         load_classifier(folder)
 
 
-@pytest.mark.parametrize("values", [{"n_folds": 9}, {"n_folds": 1}, {"classes": ["a", "b"]}], ids=str)
+@pytest.mark.parametrize(
+    "values",
+    [{"classes": ["a", "b"]}, {"classes": sorted(CLASSES, reverse=True)}, {"architecture": "logistic"}],
+    ids=str,
+)
+def test_a_note_that_was_changed_is_refused_with_both_sides(folder: Path, values: dict[str, Any]) -> None:
+    change(folder, **values)
+    with pytest.raises(ClassifierError, match=r"is .* in model\.json and .* in model\.skops"):
+        load_classifier(folder)
+
+
+@pytest.mark.parametrize("values", [{"n_folds": 9}, {"n_folds": 1}], ids=str)
 def test_weights_that_do_not_fit_the_note_are_refused(folder: Path, values: dict[str, Any]) -> None:
     change(folder, **values)
     with pytest.raises(ClassifierError, match=r"model\.skops: holds 2 models, model\.json speaks of"):

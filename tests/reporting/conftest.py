@@ -142,12 +142,10 @@ def _write_images(study: Study, folder: Path, cells: pd.DataFrame) -> None:
 
 def _baselines(plan: Plan) -> dict[str, Any]:
     said = {"majority": 0.5, "position": plan.position_accuracy, "measurements": 0.5}
-    found: dict[str, Any] = {
+    return {
         name: {level: {"accuracy": share, "balanced_accuracy": share, "n": 4} for level in ("well", "cell")}
         for name, share in said.items()
     }
-    found["position"] |= {"difference_ci95": None, "chance_p": 0.01, "tied": plan.position_accuracy > 0.9}
-    return found
 
 
 def _write_classifier(study: Study, plan: Plan) -> None:
@@ -164,7 +162,10 @@ def _write_classifier(study: Study, plan: Plan) -> None:
         n_folds=2,
         seed=0,
         segmentation={"name": "watershed"},
-        metrics={"baselines": _baselines(plan)},
+        metrics={
+            "baselines": _baselines(plan),
+            "position": {"difference_ci95": None, "chance_p": 0.01, "tied": plan.position_accuracy > 0.9},
+        },
         training_data="f" * 32,
         versions={"python": "3.11"},
     )

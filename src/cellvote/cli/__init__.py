@@ -44,17 +44,8 @@ _ORDER = (
     "weights",
     "doctor",
 )
-for part in (
-    demo.app,
-    plates.app,
-    looking.app,
-    steps.app,
-    profiles.app,
-    exports.app,
-    quality.app,
-    weights.app,
-    auditing.app,
-):
+_PARTS = (demo, plates, looking, steps, profiles, exports, quality, weights, auditing)
+for part in (module.app for module in _PARTS):
     app.registered_commands += part.registered_commands
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.callback.__name__ if command.callback else ""))
 

@@ -17,7 +17,7 @@ from cellvote.progress import CancelToken, ignore_progress
 from cellvote.study import Study
 from cellvote.voting.evaluation import GROUP, baseline_score, evaluate_predictions
 from cellvote.voting.metrics import codes_of
-from cellvote.voting.position import compare_with_position
+from cellvote.voting.position import compare_with_position, position_warning
 from cellvote.voting.temperature import Temperature, calibrate
 from cellvote.voting.vote import PREFIX, VoteSettings, vote
 
@@ -52,7 +52,7 @@ def hold_to_account(
     )
     fold = plan.cells["fold"].to_numpy(np.int64)
     codes = codes_of(plan.cells["class_name"], plan.classes)
-    temperature = calibrate(said, codes, fold)
+    temperature = calibrate(said, codes, fold, plan.training_cells().well)
     table = _predictions(plan, temperature.apply(said, fold))
     settings = usual_vote_settings(study, plan.inputs.unit)
     metrics = evaluate_predictions(table, treatments=study.treatments, settings=settings, unit=plan.inputs.unit)
@@ -61,15 +61,16 @@ def hold_to_account(
         "temperature": temperature.temperature,
     }
     metrics["baselines"] = _baselines(study, plan, settings)
-    position = metrics["baselines"]["position"]
-    if position is not None:
-        position |= compare_with_position(
+    metrics["position"] = None
+    if metrics["baselines"]["position"] is not None:
+        metrics["position"] = compare_with_position(
             _votes_of_wells(plan, table, settings),
             _position_votes(plan),
             codes_of(plan.wells["class_name"], plan.classes),
             plan.wells["group"],
         )
-    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *metrics["notes"]]
+    warning = position_warning(metrics["baselines"], metrics["position"])
+    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *warning, *metrics["notes"]]
     return metrics, temperature, table.assign(fold=fold)
 
 
@@ -93,7 +94,7 @@ def _position_votes(plan: "TrainingPlan") -> "np.ndarray[Any, np.dtype[np.int64]
 
 
 def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> dict[str, Any]:
-    cells = plan.training_cells()
+    examples = plan.training_cells()
     codes = codes_of(plan.wells["class_name"], plan.classes)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
     if plan.inputs.unit == "field" and not plan.segmentation:
@@ -107,7 +108,7 @@ def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> di
     )
     features = measurement_matrix(study, plan.segmentation, inputs)[plan.cells["row"].to_numpy()]
     said = measurement_probabilities(
-        features, cells.codes, cells.split, cells.well, cells.n_classes, plan.settings.seed
+        features, examples.codes, examples.split, examples.well, examples.n_classes, plan.settings.seed
     )
     logistic = evaluate_predictions(_predictions(plan, said), settings=settings, unit=plan.inputs.unit)
     level = place_columns(plan.wells)[-1]

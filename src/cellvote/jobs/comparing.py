@@ -1,4 +1,4 @@
-"""Compare every compound with the negative controls: can its cells be told from theirs at all?"""
+"""Compare every compound with the negative controls: whether its cells can be told from theirs at all."""
 
 import numpy as np
 import pandas as pd
@@ -49,9 +49,9 @@ def compare_with_control(
     -------
     DataFrame
         One row for all compounds together (`ALL`), then one for each, most different first: ``wells``, ``cells``,
-        ``accuracy`` (of cells, balanced) with ``low`` and ``high`` (95 % interval over wells), ``auc``, ``well_accuracy``
-        (balanced, by majority of the cells), ``position_accuracy`` (what the place of a well alone gives, balanced)
-        and ``note``.
+        ``accuracy`` (of cells, balanced) with ``low`` and ``high`` (95 % interval over wells), ``auc``,
+        ``well_accuracy`` (balanced, by majority of the cells), ``position_accuracy`` (what the place of a well alone
+        gives, balanced) and ``note``.
 
     Raises
     ------
@@ -124,10 +124,9 @@ def _compare(
     truth = truth_of_well[well]
     said = measurement_probabilities(features, truth, split, well, 2, seed)
     cells = score(truth, said.argmax(axis=1), 2, well, said[:, 1])
-    share = np.bincount(well, weights=said.argmax(axis=1), minlength=len(wells)) / np.bincount(
-        well, minlength=len(wells)
-    )
     indices = np.arange(len(wells))
+    n_said = np.bincount(well, weights=said.argmax(axis=1), minlength=len(wells))
+    share = n_said / np.bincount(well, minlength=len(wells))
     by_well = score(truth_of_well, (share > 0.5).astype(np.int64), 2, indices)
     by_place = score(truth_of_well, position_votes(wells, truth_of_well, split, seed), 2, indices)
     low, high = cells["ci95_balanced"] or (np.nan, np.nan)

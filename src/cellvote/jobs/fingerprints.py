@@ -52,8 +52,8 @@ def look_at_fields(
 ) -> FieldLooks:
     """Make the fingerprints of fields and measure their whole images, reading only those not looked at yet.
 
-    What was done is kept when it is cancelled, and every minute. Source images do not change; where the channels of the
-    study do, all are looked at anew. A field that cannot be read is left out: without pixels nothing was learned from it.
+    What was done is kept when it is cancelled, and every minute. Source images do not change; where the channels of
+    the study do, all are looked at anew. A field that cannot be read is left out: nothing was learned from it either.
 
     Raises
     ------

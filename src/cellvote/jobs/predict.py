@@ -334,7 +334,7 @@ def _report(result: dict[str, Any], classifier: Classifier, notes: list[str], *,
     baselines: dict[str, Any] = {"majority": None, "position": None, "measurements": None}
     if at_home:
         baselines = info.metrics["baselines"]
-        notes = [*notes, *position_warning(baselines["position"])]
+        notes = [*notes, *position_warning(baselines, info.metrics.get("position"))]
     else:
         baselines["majority"] = {
             level: _commonest(result[level]) for level in ("cell", "field", "well") if result[level]
@@ -348,6 +348,7 @@ def _report(result: dict[str, Any], classifier: Classifier, notes: list[str], *,
         "calibration": result["calibration"],
         "conformal": result["conformal"],
         "drawn": result["drawn"],
+        "position": info.metrics.get("position") if at_home else None,
         "notes": [*notes, *result["notes"]],
     }
 

@@ -1,4 +1,4 @@
-"""The audit: does any image stand on both sides of the split, under whatever name and however changed?"""
+"""The audit: whether any image stands on both sides of a split, under whatever name and however changed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def find_leaks(fields: pd.DataFrame, split: Split, fingerprints: Fingerprints | 
 
 
 def _leak(kind: Kind, keys: Sequence[FieldKey], split: Split, i: int, j: int, similarity: float = 1.0) -> Leak:
-    """Name a pair of fields, the held-out one first, whichever of the two a fold learns from while it tests the other."""
+    """Name a pair of fields, the held-out one first, the one that is learned from meanwhile second."""
     held_out, learned = (i, j) if split.trains[split.held_out[i], j] else (j, i)
     return Leak(kind, keys[held_out], keys[learned], similarity)
 

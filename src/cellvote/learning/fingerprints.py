@@ -20,7 +20,7 @@ FEATURELESS: Final = np.uint8(0)
 """What all pixels of a fingerprint are where the image has a single grey value."""
 
 ALIKE: Final = 0.74
-"""From this similarity on two fields are the same image, changed a little; see docs/validation.md for how it was chosen."""
+"""From this similarity on two fields are one image, changed a little; chosen by benchmarks/leaks.py."""
 
 Fingerprints = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -193,12 +193,7 @@ def _descriptors(fingerprints: Fingerprints) -> Floats:
     parts = [np.empty((0, 4 * len(down)), np.float32)]
     for start in range(0, len(fingerprints), _ROWS):
         strength = np.log(np.abs(_waves(fingerprints[start : start + _ROWS])) + 1)
-        four = [
-            strength[:, down, right],
-            strength[:, -down, right],
-            strength[:, right, down],
-            strength[:, -right, down],
-        ]
+        four = [strength[:, y, x] for y, x in ((down, right), (-down, right), (right, down), (-right, down))]
         parts.append(np.sort(np.stack(four), axis=0).transpose(1, 0, 2).reshape(strength.shape[0], -1))
     table = np.concatenate(parts).astype(np.float32)
     table -= table.mean(axis=1, keepdims=True)

@@ -20,8 +20,7 @@ _BASELINES: Final = {
 }
 _LIMITS: Final = (
     "Every {unit} is given one of the classes above, also where it is of none of them: look at the votes' margins.",
-    "The figures speak of images like those that it was trained on: the same assay, cell line, staining and microscope. "
-    "Another one of these has to be held out, or tried, before anything is said of it.",
+    "The figures speak of images like those that it was trained on. Another assay or microscope has to be tried.",
     "The truth is what the plate map says was done to a well. Cells that did not respond count as mistakes.",
 )
 
@@ -131,8 +130,9 @@ def _results(info: ClassifierInfo) -> list[str]:
     calibration = info.calibration or {}
     if calibration.get("ece") is not None:
         parts.append(
-            f"Probabilities are corrected by a temperature of {calibration['temperature']:.2f}: their calibration error "
-            f"on held-out {info.inputs.unit}s is {calibration['ece']:.3f} ({calibration['ece_uncalibrated']:.3f} without)."
+            f"Probabilities are corrected by a temperature of {calibration['temperature']:.2f}: their calibration "
+            f"error on held-out {info.inputs.unit}s is {calibration['ece']:.3f} "
+            f"({calibration['ece_uncalibrated']:.3f} without)."
         )
     return parts
 

@@ -86,7 +86,7 @@ class ReportContents:
         """Say what must be known before any figure here is believed."""
         found = []
         if self.evaluation is not None:
-            found += position_warning(self.evaluation["baselines"]["position"])
+            found += position_warning(self.evaluation["baselines"], self.evaluation["position"])
             found += _no_better_than_measurements(self.evaluation, network=self.classifier.is_network)
         if self.failed:
             fields = {record.key for _, record in self.failed}

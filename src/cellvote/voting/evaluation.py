@@ -104,10 +104,11 @@ def _independent(table: pd.DataFrame) -> tuple[list[str], list[str]]:
         return places, []
     if n_groups >= LEAST_GROUPS:
         return [GROUP], []
-    return places, [
-        f"intervals: {n_groups} groups were held out, too few to draw them anew; {places[-1]}s are drawn, so how groups "
-        "differ is not in the intervals."
-    ]
+    note = (
+        f"intervals: {n_groups} groups were held out, too few to draw them anew; {places[-1]}s are drawn, so how "
+        "groups differ is not in the intervals."
+    )
+    return places, [note]
 
 
 def _level(

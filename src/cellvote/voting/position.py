@@ -43,21 +43,24 @@ def compare_with_position(said: Codes, by_place: Codes, truth: Codes, groups: pd
     return {"difference_ci95": difference, "chance_p": p, "tied": bool(p < CHANCE_P and not ahead)}
 
 
-def position_warning(position: dict[str, Any] | None) -> list[str]:
+def position_warning(baselines: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
     """Warn where the place on the plate alone does as well as the classifier.
 
     Parameters
     ----------
-    position
-        The ``position`` of the baselines, with what `compare_with_position` found.
+    baselines
+        Those of the classifier, with ``position``.
+    comparison
+        What `compare_with_position` found; None where there is no place to compare with.
     """
-    if not position or not position.get("tied"):
+    if not baselines.get("position") or not comparison or not comparison["tied"]:
         return []
-    share = position["well"]["accuracy"]
-    interval = position["difference_ci95"]
+    share = baselines["position"]["well"]["accuracy"]
+    interval = comparison["difference_ci95"]
     more = f" (the classifier is right {interval[0]:+.0%} to {interval[1]:+.0%} more often)" if interval else ""
-    return [
+    warning = (
         f"the position on the plate alone gets {share:.0%} of the held-out wells right{more}: the classes are tied to "
         "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
         "elsewhere (a dose series, another plate), or scatter the classes over the plate."
-    ]
+    )
+    return [warning]

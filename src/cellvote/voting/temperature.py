@@ -56,8 +56,11 @@ def scaled(probabilities: Probabilities, temperature: npt.NDArray[np.float64] | 
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit_temperature(probabilities: Probabilities, truth: Codes) -> float:
-    """Find the temperature under which the truth is likeliest; 1 where there is nothing to fit on.
+def fit_temperature(probabilities: Probabilities, truth: Codes, n_independent: int | None = None) -> float:
+    """Find the temperature under which the truth is likeliest, drawn towards 1 where few wells speak for another.
+
+    Each well counts as one witness against a normal prior of log temperature around 0 with standard deviation 1: a
+    dozen wells that are all right do not make a classifier certain.
 
     Parameters
     ----------
@@ -65,6 +68,8 @@ def fit_temperature(probabilities: Probabilities, truth: Codes) -> float:
         (N, K) of wells that were held out; of more than 200,000 cells every n-th is taken.
     truth
         (N,) class numbers.
+    n_independent
+        Of how many wells they are; as many as there are rows where it is not given.
     """
     if not len(truth):
         return 1.0
@@ -73,16 +78,23 @@ def fit_temperature(probabilities: Probabilities, truth: Codes) -> float:
     codes = truth[::step]
     logs -= logs.max(axis=1, keepdims=True)
     own = logs[np.arange(len(codes)), codes]
+    witnesses = n_independent or len(truth)
 
     def surprise(log_temperature: float) -> float:
         exponent = float(np.exp(-log_temperature))
-        return float(np.mean(np.log(np.exp(logs * exponent).sum(axis=1)) - own * exponent))
+        mean = float(np.mean(np.log(np.exp(logs * exponent).sum(axis=1)) - own * exponent))
+        return mean + log_temperature**2 / (2 * witnesses)
 
     found = minimize_scalar(surprise, bounds=(np.log(COOLEST), np.log(WARMEST)), method="bounded")
     return float(np.exp(found.x))
 
 
-def calibrate(probabilities: Probabilities, truth: Codes, fold: npt.NDArray[np.int64]) -> Temperature:
+def calibrate(
+    probabilities: Probabilities,
+    truth: Codes,
+    fold: npt.NDArray[np.int64],
+    well: npt.NDArray[np.int64] | None = None,
+) -> Temperature:
     """Fit the temperature of each fold on the held-out wells of the others, and one on all of them for new images.
 
     The error that is reported is of the former: no cell helped to fit what corrects it.
@@ -93,10 +105,17 @@ def calibrate(probabilities: Probabilities, truth: Codes, fold: npt.NDArray[np.i
         (N, K) of cells, each by the model that never saw its well.
     truth, fold
         (N,) class number, and the fold that held the cell out.
+    well
+        (N,) number of its well; where it is not given, each row is a witness of its own.
     """
+
+    def fit(rows: npt.NDArray[np.bool_]) -> float:
+        n = len(np.unique(well[rows])) if well is not None else None
+        return fit_temperature(probabilities[rows], truth[rows], n)
+
     n_folds = int(fold.max()) + 1 if len(fold) else 0
-    by_fold = tuple(fit_temperature(probabilities[fold != i], truth[fold != i]) for i in range(n_folds))
-    fitted = Temperature(temperature=fit_temperature(probabilities, truth), by_fold=by_fold)
+    everything = np.ones(len(truth), bool)
+    fitted = Temperature(temperature=fit(everything), by_fold=tuple(fit(fold != i) for i in range(n_folds)))
     figures: dict[str, Any] = {
         "ece": expected_calibration_error(fitted.apply(probabilities, fold), truth),
         "ece_uncalibrated": expected_calibration_error(probabilities, truth),

@@ -1,0 +1,44 @@
+"""The warning that a classifier may have learned places comes exactly where classes are tied to them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellvote.learning.baselines import position_votes
+from cellvote.learning.splits import make_split
+from cellvote.plates.wells import well_name
+from cellvote.voting.position import compare_with_position, position_warning
+
+N_SCREENS = 12
+
+
+def screen(seed: int, *, tied: bool, right: float) -> dict[str, object]:
+    """Compare a classifier that is right on so many wells with the place of the wells, on a plate of 6 × 8."""
+    random = np.random.default_rng(seed)
+    wells = pd.DataFrame([(well_name(r, c), c) for r in range(1, 7) for c in range(1, 9)], columns=["well", "column"])
+    wells["plate"] = "P"
+    codes = (wells["column"] > 4).to_numpy(np.int64)
+    if not tied:
+        codes = random.permutation(codes)
+    wells["class_name"] = np.where(codes == 1, "drug", "control")
+    split = make_split(wells, wells, "well", folds=5, seed=seed)
+    said = np.where(random.random(48) < right, codes, 1 - codes)
+    return compare_with_position(said, position_votes(wells, codes, split, seed), codes, wells["well"])
+
+
+@pytest.mark.parametrize("right", [1.0, 0.9])
+def test_the_warning_comes_where_classes_stand_in_columns(right: float) -> None:
+    assert all(screen(seed, tied=True, right=right)["tied"] for seed in range(N_SCREENS))
+
+
+@pytest.mark.parametrize("right", [1.0, 0.9, 0.8])
+def test_no_warning_comes_where_classes_are_scattered(right: float) -> None:
+    assert not any(screen(seed, tied=False, right=right)["tied"] for seed in range(N_SCREENS))
+
+
+def test_the_warning_says_how_far_the_classifier_is_ahead() -> None:
+    (said,) = position_warning({"position": {"well": {"accuracy": 1.0}}}, screen(0, tied=True, right=0.9))
+    assert "100% of the held-out wells" in said
+    assert "more often" in said
+    assert position_warning({"position": None}, None) == []
+    assert position_warning({"position": {"well": {"accuracy": 1.0}}}, {"tied": False}) == []
