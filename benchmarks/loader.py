@@ -1,19 +1,21 @@
 """How fast a network trains on stored crops: against one fixed batch, and against reading each cell from its TIFF.
 
-    python benchmarks/loader.py [--device cuda] [--architecture small-resnet] [--size 64] [--rounds 7]
+    python benchmarks/loader.py [--device cuda] [--architecture small-resnet] [--size 64] [--rounds 9]
+    python benchmarks/loader.py --device cuda --architecture fusion --size 224 --precision bf16 --slow-rounds 0
 
 Three ways to feed the very same training loop (flips, turns and brightness drawn on the device, AdamW):
 
 stored
     CellVote's way: crops lie in one memory-mapped file and come through `Feed`, shuffled.
 fixed
-    One batch of random numbers that is on the device already, again and again: nothing can be faster.
+    One batch that is on the device already, again and again: nothing can be faster.
 per cell
     The reports' way: a torch ``Dataset`` that opens the field's TIFF files for each cell, cuts the cell out and resizes
     it, with two worker processes.
 
 Rounds of the ways take turns, so that a busy machine slows all alike; the ratios are medians over rounds. Beside
-training, delivering alone is measured: batches are fetched and nothing is learned from them.
+training, delivering alone is measured: batches are fetched and nothing is learned from them. ``fusion`` is fed a mask
+image, a flow image and measurements.
 """
 
 import argparse
@@ -40,7 +42,6 @@ from cellvote.learning.networks.feeding import Feed
 from cellvote.learning.settings.augmentation import AugmentationSettings
 
 N_CLASSES = 4
-BATCH = 64
 
 
 class CellsInFiles(Dataset[torch.Tensor]):
@@ -73,32 +74,59 @@ def write_fields(folder: Path, n_fields: int, n_channels: int, width_px: int) ->
     return files
 
 
-def stored_crops(folder: Path, n_cells: int, n_channels: int, size_px: int) -> StoredImages:
-    """Write crops as CellVote stores them, and open them memory-mapped."""
-    path = folder / "crops.npy"
-    crops = np.lib.format.open_memmap(path, "w+", np.uint16, (n_cells, n_channels, size_px, size_px))
+def stored_images(
+    path: Path, shape: tuple[int, ...], dtype: type, vectors: tuple[tuple[int, int], ...] = ()
+) -> StoredImages:
+    """Write images of noise as CellVote stores them, and open them memory-mapped."""
+    images = np.lib.format.open_memmap(path, "w+", dtype, shape)
     random = np.random.default_rng(1)
-    for start in range(0, n_cells, 512):
-        crops[start : start + 512] = random.integers(0, 8000, crops[start : start + 512].shape, np.uint16)
-    crops.flush()
+    white = 6000 if dtype is np.uint16 else 255
+    for start in range(0, len(images), 512):
+        part = images[start : start + 512]
+        part[...] = random.integers(0, white, part.shape, dtype)
+    images.flush()
+    n_channels = shape[1]
     return StoredImages(
         np.load(path, mmap_mode="r"),
-        np.arange(n_cells),
+        np.arange(len(images)),
         np.arange(n_channels),
-        np.array([[[100.0] * n_channels, [6000.0] * n_channels]], np.float32),
-        np.zeros(n_cells, np.int64),
+        np.array([[[0.0] * n_channels, [float(white)] * n_channels]], np.float32),
+        np.zeros(len(images), np.int64),
+        vectors,
+        curve="linear" if dtype is np.uint8 else "root",
+        jittered=dtype is not np.uint8,
     )
+
+
+def stored_examples(folder: Path, options: argparse.Namespace) -> Examples:
+    """Store what the architecture is fed."""
+    if options.architecture == "fusion":
+        shape = (options.cells, 4, options.size, options.size)
+        mask = stored_images(folder / "mask.npy", shape, np.uint8)
+        flows = stored_images(folder / "flows.npy", shape, np.uint8, ((0, 1),))
+        measurements = np.random.default_rng(3).normal(size=(options.cells, options.measurements))
+        return Examples(((mask,), (flows,)), measurements.astype(np.float32))
+    shape = (options.cells, options.channels, options.size, options.size)
+    return Examples(((stored_images(folder / "crops.npy", shape, np.uint16),),))
 
 
 class Training:
     """A network in training; the same loop whatever feeds it."""
 
-    def __init__(self, architecture: str, n_channels: int, size_px: int, device: torch.device, learns: bool) -> None:
+    def __init__(self, options: argparse.Namespace, feed: Feed, learns: bool) -> None:
         torch.manual_seed(0)
-        network = build_architecture(architecture, channels=n_channels, size_px=size_px, n_classes=N_CLASSES)
+        device, fusion = feed.device, options.architecture == "fusion"
+        network = build_architecture(
+            options.architecture,
+            channels=4 if fusion else options.channels,
+            size_px=options.size,
+            n_classes=N_CLASSES,
+            n_measurements=feed.examples.n_measurements,
+        )
         self.network = network.to(device, memory_format=torch.channels_last).train()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-3)
         self.device, self.learns, self.settings = device, learns, AugmentationSettings()
+        self.layouts, self.bf16 = feed.layouts, options.precision == "bf16"
         self.random = torch.Generator().manual_seed(0)
 
     def cells_per_s(self, batches: Iterable[Streams], n_batches: int) -> float:
@@ -111,10 +139,11 @@ class Training:
             n_cells += len(streams[0])
             if not self.learns:
                 continue
-            (images,) = augmented(streams, self.settings, self.random)
-            scores = self.network(images.contiguous(memory_format=torch.channels_last))
-            codes = torch.arange(len(images), device=self.device) % N_CLASSES
-            loss = functional.cross_entropy(scores, codes)
+            seen = augmented(streams, self.settings, self.random, self.layouts)
+            seen = tuple(one.contiguous(memory_format=torch.channels_last) if one.ndim == 4 else one for one in seen)
+            codes = torch.arange(len(streams[0]), device=self.device) % N_CLASSES
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                loss = functional.cross_entropy(self.network(*seen), codes)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -130,7 +159,6 @@ class Training:
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Let the three ways take turns."""
     device = torch.device(options.device)
-    images = stored_crops(folder, options.cells, options.channels, options.size)
     files = write_fields(folder, 8, options.channels, options.field_size)
     random = np.random.default_rng(2)
     side = options.size
@@ -142,21 +170,21 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     )
     boxes = np.column_stack([boxes, np.full(len(boxes), side)])
     cells = CellsInFiles(files, boxes, options.size)
-    feed = Feed(Examples(((images,),)), device, whole=options.whole)
-    fixed = torch.rand((BATCH, options.channels, options.size, options.size), device=device)
+    feed = Feed(stored_examples(folder, options), device, whole=options.whole)
+    (fixed,) = feed.batches([np.arange(options.batch)])
 
     def ways(n_batches: int) -> dict[str, Iterator[Streams]]:
-        order = [random.integers(0, options.cells, BATCH) for _ in range(n_batches)]
-        per_cell = DataLoader(cells, BATCH, shuffle=True, num_workers=2, persistent_workers=False)
+        order = [random.integers(0, options.cells, options.batch) for _ in range(n_batches)]
+        per_cell = DataLoader(cells, options.batch, shuffle=True, num_workers=2, persistent_workers=False)
         return {
             "stored": feed.batches(order),
-            "fixed": itertools.repeat((fixed,), n_batches),
+            "fixed": itertools.repeat(fixed, n_batches),
             "per cell": ((batch.to(device),) for batch in per_cell),
         }
 
     result: dict[str, Any] = {"device": str(device), "whole on device": feed.whole, **vars(options)}
     for what, learns in (("training", True), ("delivering", False)):
-        training = Training(options.architecture, options.channels, options.size, device, learns)
+        training = Training(options, feed, learns)
         rates: dict[str, list[float]] = {"stored": [], "fixed": [], "per cell": []}
         training.cells_per_s(ways(5)["fixed"], 5)  # warm
         for number in range(options.rounds):
@@ -182,6 +210,9 @@ def main() -> None:
     parser.add_argument("--architecture", default="small-resnet")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--measurements", type=int, default=500, help="of fusion")
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32")
     parser.add_argument("--cells", type=int, default=20_000)
     parser.add_argument("--field-size", type=int, default=1080)
     parser.add_argument("--batches", type=int, default=20)

@@ -159,7 +159,7 @@ def test_masks_and_flows_of_cells_are_stored_beside_their_pixels(study: Study) -
     assert images.shape == (2, 9, 24, 24)
     assert torch.equal(images[:, 1], images[:, 8])  # the cell itself, of mask and of flows
     for image, row in zip(images, (3, 0), strict=True):
-        assert float(image[1].sum()) == pytest.approx(min(cells["area_px"].iloc[row], 24 * 24), abs=60)
+        assert float(image[1].sum()) == pytest.approx(min(cells["area"].iloc[row], 24 * 24), abs=60)
     assert float(images[:, 5:7].abs().max()) <= 1
     apart = examples_of(
         study, "watershed", inputs.model_copy(update={"separate": True}), np.array([0]), FeedingConstants()
@@ -181,7 +181,7 @@ def test_rescaled_and_zeroed_crops_show_nothing_but_the_cell(study: Study) -> No
 
 
 def test_measurements_are_filled_and_standardised_by_training_cells(study: Study) -> None:
-    inputs = Inputs(parts=("measurements",), columns=("area_px",), channels=study.channels)
+    inputs = Inputs(parts=("measurements",), columns=("area",), channels=study.channels)
     rows = np.arange(20)
     constants = learn_constants(study, "watershed", inputs, rows)
     examples = examples_of(study, "watershed", inputs, rows, constants)
@@ -195,7 +195,7 @@ def test_measurements_are_filled_and_standardised_by_training_cells(study: Study
     cells = study.read_cells("watershed")
     key = study.fields[0]
     own = cells[(cells["well"] == key.well) & (cells["field"] == key.field)]
-    assert of_fields[0, 0] == pytest.approx(own["area_px"].median())
+    assert of_fields[0, 0] == pytest.approx(own["area"].median())
 
 
 def test_masks_of_whole_fields_need_a_segmentation(study: Study) -> None:
