@@ -4,8 +4,8 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import print_dry_run
-from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
+from cellvote.cli.results import print_dry_run, print_notes
+from cellvote.cli.terminal import ProgressStyle, out, print_json, watching
 from cellvote.settings import parse_assignments, validated
 
 app = typer.Typer()
@@ -45,5 +45,4 @@ def profile(
     )
     for path in summary.files:
         out.print(f"[bold]{escape(str(path))}[/bold]", soft_wrap=True)
-    for note in record.notes:
-        err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+    print_notes(record.notes)

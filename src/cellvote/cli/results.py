@@ -1,7 +1,9 @@
 """How results are printed: evaluations, votes, dry runs."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.markup import escape
 
 from cellvote.cli.terminal import err, out, print_json, print_table
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellvote.jobs.dry_run import DryRun
+    from cellvote.study.ledger import FieldRecord
 
 
 def print_evaluation(result: dict[str, Any], split: str) -> None:
@@ -38,8 +41,22 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
     level = "wells" if result["well"] else "cells"
     columns = (f"{level}: truth ↓ said →", *result["classes"])
     print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
-    for note in result["notes"]:
+    print_notes(result["notes"])
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print on standard error what a person should know of a result."""
+    for note in notes:
         err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+
+
+def exit_with_failures(failed: "Iterable[FieldRecord]", *, json: bool) -> None:
+    """Exit with 1 where fields failed, and name them first; with ``--json`` they stand in the value already."""
+    listed = list(failed)
+    for record in () if json else listed:
+        err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
+    if listed:
+        raise typer.Exit(1)
 
 
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:

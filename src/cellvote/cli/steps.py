@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import print_dry_run, print_evaluation, print_votes
+from cellvote.cli.results import exit_with_failures, print_dry_run, print_evaluation, print_notes, print_votes
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
 from cellvote.errors import SettingsError
 from cellvote.settings import parse_assignments, validated
@@ -264,9 +264,5 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
             f"{summary.seconds:.1f} s on {summary.device}"
             + (f" ({summary.skipped} were done before)" if summary.skipped else "")
         )
-        for note in summary.notes:
-            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
-        for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
-    if summary.failed:
-        raise typer.Exit(1)
+        print_notes(summary.notes)
+    exit_with_failures(summary.failed, json=json)
