@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cellvote.errors import StudyError, WorkerError
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import run_over_fields
+from cellvote.jobs.over_fields import run_on_workers
 from cellvote.jobs.segment import open_study
 from cellvote.plates.acquisition import FIELD, FieldKey
 from cellvote.progress import CancelToken, Report, ignore_progress
@@ -70,18 +70,29 @@ def cut_study_crops(
     Raises
     ------
     StudyError
-        Where the disk is too full, or a field can no longer be read.
+        Where the disk is too full.
+    WorkerError
+        Where a field can no longer be read.
+    BusyError
+        Where another run writes the study now.
     """
-    if crops_are_current(study, segmentation, size_px):
-        return
+    with run_alone(study.path, "cutting crops"):
+        if not crops_are_current(study, segmentation, size_px):
+            _cut(study, segmentation, size_px, workers, scheduler, report, cancel)
+
+
+def _cut(
+    study: Study,
+    segmentation: str,
+    size_px: int,
+    workers: int | None,
+    scheduler: str | None,
+    report: Report,
+    cancel: CancelToken | None,
+) -> None:
     path = crops_path(study, segmentation, size_px)
     cells = study.read_cells(segmentation, FIELD)
-    sizes = cells.groupby(FIELD, sort=False).size()
-    ends = sizes.cumsum()
-    rows = {
-        FieldKey(str(p), str(w), int(f)): (int(end - n), int(end))
-        for (p, w, f), n, end in zip(sizes.index, sizes, ends, strict=True)
-    }
+    rows = _rows_of_fields(cells)
     dtype = cut_crops(study.read_field(next(iter(rows))), np.zeros((0, 2)), size_px).dtype
     shape = (len(cells), len(study.channels), size_px, size_px)
     draft = path.with_name(f".{path.name}.draft")
@@ -95,13 +106,8 @@ def cut_study_crops(
     step = CropField(study.path, segmentation, size_px, draft, offset, dtype, rows)
     ledger_path = path.with_name(f".{path.name}.ledger.parquet")
     ledger_path.unlink(missing_ok=True)
-    with (
-        run_alone(study.path, "cutting crops"),
-        Ledger(ledger_path) as ledger,
-        open_executor(workers, scheduler) as (executor, n),
-    ):
-        for progress in run_over_fields(step, list(rows), ledger, executor, n, cancel or CancelToken()):
-            report(progress)
+    with Ledger(ledger_path) as ledger:
+        run_on_workers(step, list(rows), ledger, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
         failed = ledger.failed()
     ledger_path.unlink(missing_ok=True)
     if failed:
@@ -109,6 +115,16 @@ def cut_study_crops(
         raise WorkerError(f"{len(failed)} field(s) could not be cropped: {failed[0].error}")
     draft.replace(path)
     note_crops(study, segmentation, size_px)
+
+
+def _rows_of_fields(cells: pd.DataFrame) -> dict[FieldKey, tuple[int, int]]:
+    """Give the first row of each field in the table of cells, and the first one beyond."""
+    sizes = cells.groupby(FIELD, sort=False).size()
+    ends = sizes.cumsum()
+    return {
+        FieldKey(str(p), str(w), int(f)): (int(end - n), int(end))
+        for (p, w, f), n, end in zip(sizes.index, sizes, ends, strict=True)
+    }
 
 
 def _write_header(path: Path, shape: tuple[int, ...], dtype: np.dtype[np.generic], n_bytes: int) -> int:

@@ -14,6 +14,7 @@ from cellvote.errors import ImageReadError, SegmentationError, StudyError
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, read_plane
 from cellvote.study.atomic import file_checksum, read_json, write_json, writing
+from cellvote.study.lock import run_alone
 from cellvote.study.places import folder_of
 
 if TYPE_CHECKING:
@@ -231,7 +232,15 @@ def check_cells_are_current(study: "Study", segmentation: str) -> None:
 
 
 def use_correction(study: "Study", *, use: bool) -> None:
-    """Let every step from now on read corrected pixels, or raw ones again; noted in ``study.json``."""
-    reading = study.info.reading.model_copy(update={"illumination": use})
-    study.info = study.info.model_copy(update={"reading": reading})
-    write_json(study.path / "study.json", study.info.model_dump(mode="json"))
+    """Let every step from now on read corrected pixels, or raw ones again; noted in ``study.json``.
+
+    Raises
+    ------
+    BusyError
+        Where a step writes the study now: half of its fields would be of corrected pixels, half of raw ones.
+    """
+    with run_alone(study.path, "switching the illumination correction"):
+        reading = study.info.reading.model_copy(update={"illumination": use})
+        info = study.info.model_copy(update={"reading": reading})
+        write_json(study.path / "study.json", info.model_dump(mode="json"))
+        study.info = info
