@@ -124,7 +124,7 @@ def from_files(settings: PlateSettings, n_fields: int, rounds: int) -> dict[str,
         decode()
         measure()
         for _ in range(rounds):
-            idle.append(round(psutil.cpu_count() * (100 - psutil.cpu_percent(interval=0.5)) / 100, 2))
+            idle.append(round((psutil.cpu_count() or 1) * (100 - psutil.cpu_percent(interval=0.5)) / 100, 2))
             for name, call in (("decoding", decode), ("measuring", measure)):
                 clock, processor = time.perf_counter(), time.process_time()
                 call()
