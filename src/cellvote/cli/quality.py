@@ -102,7 +102,10 @@ def illumination(
         if json:
             print_json({"applied": False})
         else:
-            out.print("Every step reads raw pixels. What was made of corrected ones is out of date: run it again.")
+            out.print(
+                "Every step reads raw pixels. What was made of corrected ones is out of date: run it again.",
+                soft_wrap=True,
+            )
         return
     with watching("Illumination", progress) as (report, cancel):
         summary = estimate_illumination(
@@ -116,7 +119,9 @@ def illumination(
     else:
         n = sum(summary.note.n_fields.values())
         told = "Every step reads corrected pixels." if applied else "Not used yet: run it again with --apply."
-        out.print(f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}")
+        out.print(
+            f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}", soft_wrap=True
+        )
         for problem in summary.note.problems:
             err.print(f"[yellow]Note:[/yellow] {escape(problem)}", soft_wrap=True)
         for record in summary.failed:
