@@ -41,7 +41,8 @@ def profile(
     left_out = f" ({record.n_excluded:,} left out)" if record.n_excluded else ""
     out.print(
         f"{record.n_wells:,} wells: {' and '.join(settings.statistics)} of {record.n_measurements} measurements of "
-        f"{record.n_cells:,} cells{left_out}, {settings.normalisation}; {done}"
+        f"{record.n_cells:,} cells{left_out}, {settings.normalisation}; {done}",
+        soft_wrap=True,
     )
     for path in summary.files:
         out.print(f"[bold]{escape(str(path))}[/bold]", soft_wrap=True)

@@ -99,7 +99,10 @@ def illumination(
         if json:
             print_json({"applied": False})
         else:
-            out.print("Every step reads raw pixels. What was made of corrected ones is out of date: run it again.")
+            out.print(
+                "Every step reads raw pixels. What was made of corrected ones is out of date: run it again.",
+                soft_wrap=True,
+            )
         return
     with watching("Illumination", progress) as (report, cancel):
         summary = estimate_illumination(
@@ -113,6 +116,8 @@ def illumination(
     else:
         n = sum(summary.note.n_fields.values())
         told = "Every step reads corrected pixels." if applied else "Not used yet: run it again with --apply."
-        out.print(f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}")
+        out.print(
+            f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}", soft_wrap=True
+        )
         print_notes(summary.note.problems)
     exit_with_failures(summary.failed, json=json)

@@ -206,7 +206,10 @@ def predict(
         print_json({"model": classifier.info.name, "cells": len(table), "wells": wells, "classes": dict(counts)})
         return
     listed = ", ".join(f"{name}: {n:,}" for name, n in counts.items())
-    out.print(f"{len(table):,} cells predicted by [bold]{classifier.info.name}[/bold]: {listed}")
+    out.print(
+        f"{len(table):,} cells predicted by [bold]{escape(classifier.info.name)}[/bold]: {escape(listed)}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -242,10 +245,13 @@ def evaluate(
 ) -> None:
     """Score a classifier on wells that it never saw, beside the baselines."""
     from cellvote.jobs.predict import evaluate_study, read_vote_settings
+    from cellvote.plates.plate_map import find_column
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
     values, opened = parse_assignments(assignments or []), Study.open(study)
+    if classes:
+        find_column(opened.plate_map, classes)
     settings = validated(VoteSettings, read_vote_settings(opened, model).model_dump() | values) if values else None
     result = evaluate_study(opened, model, classes=classes, settings=settings)
     if json:
@@ -262,7 +268,8 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
         out.print(
             f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
             f"{summary.seconds:.1f} s on {summary.device}"
-            + (f" ({summary.skipped} were done before)" if summary.skipped else "")
+            + (f" ({summary.skipped} were done before)" if summary.skipped else ""),
+            soft_wrap=True,
         )
         print_notes(summary.notes)
     exit_with_failures(summary.failed, json=json)
