@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cellvote.gui import preview_process
 from cellvote.gui.live_preview import KILL_AFTER_MS, LivePreview, PreviewAnswer
 from cellvote.plates.acquisition import FieldKey
 
@@ -113,7 +114,7 @@ def test_a_process_that_does_not_leave_off_is_killed_and_the_spare_takes_over(pr
     qtbot.waitUntil(lambda: bool(answers), timeout=KILL_AFTER_MS + 10_000)
     assert answers[0].n_cells == 2
     assert preview.process_ids[0] == spare
-    assert not is_alive(deaf)
+    qtbot.waitUntil(lambda: not is_alive(deaf), timeout=60_000)
 
 
 def test_a_process_that_dies_is_started_anew_and_said_so_once(preview, answers, failures, qtbot) -> None:
@@ -158,12 +159,23 @@ def test_what_is_forgotten_is_not_answered(preview, answers, qtbot) -> None:
     assert not preview.busy
 
 
-def test_stopping_ends_every_process_and_takes_its_files_away(preview, qtbot) -> None:
+def test_stopping_ends_every_process_and_takes_its_files_away_without_waiting(preview, qtbot, no_waiting) -> None:
     ask(preview, cells=1, deaf_s=60)
     qtbot.waitUntil(lambda: len(preview.process_ids) == 2, timeout=120_000)
     processes, folder = preview.process_ids, Path(preview._process.masks_path(1)).parent
     assert folder.is_dir()
     preview.stop()
+    assert preview.process_ids == []
+    qtbot.waitUntil(lambda: not folder.exists(), timeout=60_000)
+    assert not any(is_alive(one) for one in processes)
+    qtbot.waitUntil(lambda: not preview_process._alive)
+
+
+def test_nothing_is_left_behind_when_the_program_ends(preview, qtbot) -> None:
+    ask(preview, cells=1, deaf_s=60)
+    qtbot.waitUntil(lambda: len(preview.process_ids) == 2, timeout=120_000)
+    processes, folder = preview.process_ids, Path(preview._process.masks_path(1)).parent
+    preview_process.end_all()
     assert not any(is_alive(one) for one in processes)
     assert not folder.exists()
 

@@ -5,11 +5,12 @@ import json
 import sys
 import tempfile
 from collections import deque
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QProcess, QProcessEnvironment
+from qtpy.QtCore import QCoreApplication, QProcess, QProcessEnvironment, QTimer
 
 from cellvote.gui.preview_worker import Request
 
@@ -18,7 +19,7 @@ WORKER: Final = (sys.executable, "-m", "cellvote.gui.preview_worker")
 _PATIENCE_MS: Final = 2000
 
 _alive: set["PreviewProcess"] = set()
-"""Keeps processes whatever becomes of the dock that started them, until they have been ended."""
+"""Keeps processes whatever becomes of the dock that started them, until they are gone."""
 
 
 class PreviewProcess:
@@ -89,15 +90,26 @@ class PreviewProcess:
             self._process.write(b'{"cancel": true}\n')
 
     def end(self) -> None:
-        """End it now, and take what it has written away; nothing of it is kept."""
+        """Kill it, not waiting until it is gone; then what it has written is taken away, and nothing of it is kept."""
         if self._ended:
             return
         self._ended = True
-        if self._process.state() != QProcess.ProcessState.NotRunning:
+        if self._process.state() == QProcess.ProcessState.NotRunning:
+            self._clean_up()
+        else:
             self._process.kill()
-            self._process.waitForFinished(_PATIENCE_MS)
+
+    def wait(self) -> None:
+        """Wait until it is gone, as nobody will hear of it: the program ends."""
+        with suppress(RuntimeError):  # Qt has taken it away already
+            if self._process.state() != QProcess.ProcessState.NotRunning:
+                self._process.waitForFinished(_PATIENCE_MS)
         self._folder.cleanup()
         _alive.discard(self)
+
+    def _clean_up(self) -> None:
+        self._folder.cleanup()
+        QTimer.singleShot(0, partial(_alive.discard, self))  # not within one of its own signals: Qt still uses it there
 
     def _on_output_ready(self) -> None:
         *lines, self._unfinished = (self._unfinished + self._process.readAllStandardOutput().data()).split(b"\n")
@@ -124,6 +136,7 @@ class PreviewProcess:
 
     def _on_process_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         if self._ended:
+            self._clean_up()
             return
         self._on_error_ready()
         if status != QProcess.ExitStatus.NormalExit:
@@ -139,8 +152,11 @@ class PreviewProcess:
 
 def end_all() -> None:
     """End every process that is still there, as the program ends."""
-    for process in list(_alive):
+    processes = list(_alive)
+    for process in processes:
         process.end()
+    for process in processes:
+        process.wait()
 
 
 @lru_cache(maxsize=1)

@@ -108,7 +108,7 @@ def test_no_process_outlives_the_dock(viewer, shown: Session, qtbot, settle) -> 
     (process,) = made.preview.live.process_ids
     with qtbot.waitSignal(made.destroyed):
         made.deleteLater()
-    assert not is_alive(process)
+    qtbot.waitUntil(lambda: not is_alive(process), timeout=60_000)
 
 
 def test_every_change_asks_anew_with_what_the_run_would_be_told(dock: SegmentDock, shown: Session) -> None:
