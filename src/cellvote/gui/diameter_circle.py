@@ -79,6 +79,7 @@ class DiameterCircle:
             self._redraw()
             return
         self._drawn = (*self._centre, diameter_px)
+        self._layers.finish_taking_out()
         layer = Vectors(
             ring(self._centre, diameter_px),
             name="Diameter",

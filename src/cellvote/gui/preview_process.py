@@ -12,7 +12,7 @@ from typing import Any, Final
 from psygnal import Signal
 from qtpy.QtCore import QCoreApplication, QProcess, QProcessEnvironment, QTimer
 
-from cellvote.gui.preview_worker import Request
+from cellvote.gui.preview_worker import STARTING, Request
 
 WORKER: Final = (sys.executable, "-m", "cellvote.gui.preview_worker")
 
@@ -24,6 +24,13 @@ _alive: set["PreviewProcess"] = set()
 
 class PreviewProcess:
     """A preview process that lives until it is ended.
+
+    Parameters
+    ----------
+    command
+        What is started.
+    method
+        The segmentation method that it makes ready before it says that it is; empty for none.
 
     Signals
     -------
@@ -39,8 +46,9 @@ class PreviewProcess:
     said = Signal(dict)
     died = Signal(str)
 
-    def __init__(self, command: tuple[str, ...] = WORKER) -> None:
+    def __init__(self, command: tuple[str, ...] = WORKER, method: str = "") -> None:
         self.is_ready = False
+        self.importing = False
         self.number: int | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="cellvote-preview-", ignore_cleanup_errors=True)
         self._ended = False
@@ -48,7 +56,7 @@ class PreviewProcess:
         self._last_words: deque[str] = deque(maxlen=5)
         self._process = QProcess()
         self._process.setProgram(command[0])
-        self._process.setArguments(list(command[1:]))
+        self._process.setArguments([*command[1:], method] if method else list(command[1:]))
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
         self._process.setProcessEnvironment(environment)
@@ -83,6 +91,10 @@ class PreviewProcess:
         """Ask for a field."""
         self.number = request.number
         self._process.write(request.to_line().encode() + b"\n")
+
+    def warm_up(self, method: str) -> None:
+        """Have it import what a method computes with, as soon as it has nothing else to do."""
+        self._process.write(json.dumps({"warm": method}).encode() + b"\n")
 
     def leave_off(self) -> None:
         """Ask it to leave off what it computes; it says when it has."""
@@ -121,6 +133,7 @@ class PreviewProcess:
                 self.is_ready = True
                 self.ready.emit()
                 continue
+            self.importing = said.get("doing") == STARTING
             if said["id"] == self.number and {"done", "error", "cancelled"} & said.keys():
                 self.number = None
             self.said.emit(said)
