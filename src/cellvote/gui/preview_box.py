@@ -61,6 +61,8 @@ class PreviewBox(QWidget):
         self._shown: Drawn | None = None
         self._answer: PreviewAnswer | None = None
         self._opacities = dict(_OPACITIES)
+        self.reword: Callable[[str], str] = str
+        """Puts errors, which are written for the command line, into the words of the dock."""
         self.live = LivePreview()
         self.layers = PreviewLayers(session.layers)
         self.beside = SideBySide(viewer, session.layers)
@@ -296,7 +298,7 @@ class PreviewBox(QWidget):
         self.agreement.setVisible(bool(text) and bool(self.other))
 
     def _say(self, text: str, *, bad: bool = False) -> None:
-        self.status.setText(text)
+        self.status.setText(self.reword(text) if bad else text)
         self.status.setStyleSheet(f"color: {BAD if bad else QUIET};")
         self.status.setVisible(bool(text) or self.on)
 

@@ -1,7 +1,7 @@
 """The Segment dock: settings tried live on the field that is shown, then run on wells, a plate or all of them."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from napari.components import ViewerModel
 from pydantic import BaseModel
@@ -53,6 +53,7 @@ class SegmentDock(StepDock):
         self.circle = DiameterCircle(shown, self.session.layers)
         self.destroyed.connect(partial(DiameterCircle.close, self.circle))
         self.results = ResultsBox()
+        self.preview.reword = self.results.reword = self.reword
         self.results.fieldClicked.connect(self._on_failed_field_clicked)
         self.run_choice = RunChoice(self.state)
         self._make_parts()
@@ -129,6 +130,17 @@ class SegmentDock(StepDock):
         self.foot.addWidget(self.step_box)
         for widget in (self.licence, self.caution):
             widget.hide()
+
+    option_words: ClassVar = {
+        "name": "another ‘Name’",
+        "overwrite": "tick ‘Replace it where it is there’",
+        "wells": "‘Run on’",
+        "method": "‘Method’",
+    }
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """The settings of the method."""
+        return self.form.model if self.form is not None else None
 
     # What the study offers
 
