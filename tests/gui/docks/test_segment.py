@@ -259,6 +259,17 @@ def test_dragging_the_edge_of_the_circle_sets_the_diameter(viewer, dock: Segment
     assert dock.asks[-1][3] == {"nucleus_diameter_px": 12.0}
 
 
+def test_the_mouse_pointer_shows_where_the_circle_can_be_dragged(viewer, dock: SegmentDock) -> None:
+    dock.preview.switch.setChecked(True)
+    dock.form.setValue({"nucleus_diameter_px": 8})
+    viewer.scene.camera.zoom = 20
+    y, x = dock.circle._centre
+    move, before = viewer.mouse_move_callbacks[-1], viewer.cursor.style
+    for away, style in ((4, "pointing"), (4.1, "pointing"), (0, before), (9, before)):
+        move(viewer, SimpleNamespace(position=(y, x + away), type="mouse_move"))
+        assert viewer.cursor.style == style
+
+
 def test_where_each_image_is_measured_by_itself_the_circle_is_what_is_usual_on_the_plate(dock: SegmentDock) -> None:
     choose(dock.method_box, "nuclei")
     dock.preview.switch.setChecked(True)
