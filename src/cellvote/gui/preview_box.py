@@ -19,6 +19,7 @@ from cellvote.gui.preview_worker import STARTING
 from cellvote.gui.session import Session
 from cellvote.gui.side_by_side import SideBySide
 from cellvote.gui.turns import Turns
+from cellvote.segmentation import USES_TORCH
 
 Asked = tuple[str, dict[str, Any]]
 """A method, and what its settings are to differ in from the defaults."""
@@ -230,8 +231,6 @@ class PreviewBox(QWidget):
         drawn = self._shown is not None and self._shown.answer is not None
         words = FINDING_WORDS
         if what == STARTING:
-            from cellvote.segmentation import USES_TORCH  # slow; the dock has imported it in another thread by now
-
             words = TORCH_WORDS if self.live.method in USES_TORCH else STARTING_WORDS
         self._say(words + (BEFORE_WORDS if drawn else ""))
 
