@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from tests.virtual_display import VirtualDisplay
 
 if TYPE_CHECKING:
     from cellvote.study import Study
@@ -37,9 +38,22 @@ hypothesis.settings.register_profile("cellvote", deadline=None, derandomize="CI"
 hypothesis.settings.load_profile("cellvote")
 
 
+_own_display: "VirtualDisplay | None" = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of pytest-xdist a display of its own: windows that share one take the focus of each other."""
+    global _own_display
+    if hasattr(config, "workerinput") and os.environ.get("DISPLAY") and shutil.which("Xvfb"):
+        _own_display = VirtualDisplay()
+        os.environ["DISPLAY"] = _own_display.name
+
+
 def pytest_unconfigure() -> None:
-    """Remove the settings that napari wrote."""
+    """Remove the settings that napari wrote, and the display."""
     _SETTINGS.cleanup()
+    if _own_display is not None:
+        _own_display.close()
 
 
 def _real_data_folder(config: pytest.Config) -> Path:
@@ -66,7 +80,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("realdata")
     # Tests of the window come last: torch's compiler and Mesa's OpenGL each bring an LLVM along, and Python dies where
     # OpenGL comes first. (In the program they never meet: what the window starts runs in processes of its own.)
-    items.sort(key=lambda item: item.get_closest_marker("gui") is not None)
+    # So do the files that hold them, since a process of pytest-xdist is given whole files.
+    with_windows = {item.path for item in items if item.get_closest_marker("gui")}
+    items.sort(key=lambda item: (item.path in with_windows, item.get_closest_marker("gui") is not None))
     _skip_without_real_data(config, items)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_cuda():

@@ -1,9 +1,11 @@
 """Run pytest with a display to draw on: ``python tests/run.py [arguments of pytest]``.
 
+Without arguments it runs all tests, in as many processes as there are cores.
+
 On Linux this installs or asks for the libraries that windows need (see ``system_libraries.py``), and
 starts a virtual display unless there is a real one. On macOS and Windows it only starts pytest.
 
-Only the standard library is used here, as in ``system_libraries.py``.
+Only the standard library is used here, as in the modules that it imports.
 """
 
 import os
@@ -13,8 +15,11 @@ import subprocess
 import sys
 
 from system_libraries import LIBRARIES, VIRTUAL_DISPLAY, MissingLibrariesError, ensure_packages
+from virtual_display import SCREEN
 
-SCREEN = "-screen 0 1400x900x24"
+ALL_TESTS = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Of pytest-xdist. A file stays whole, since its tests share what is slow to make, and files keep the order that
+``conftest.py`` gives them. Each process holds PyTorch, hence no more than four."""
 
 
 def has_local_display() -> bool:
@@ -56,7 +61,7 @@ def prefix() -> list[str]:
 
 if __name__ == "__main__":
     try:
-        command = [*prefix(), sys.executable, "-m", "pytest", *sys.argv[1:]]
+        command = [*prefix(), sys.executable, "-m", "pytest", *(sys.argv[1:] or ALL_TESTS)]
     except MissingLibrariesError as error:
         sys.exit(f"tests/run.py: {error}")
     sys.exit(subprocess.run(command, check=False).returncode)

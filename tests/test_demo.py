@@ -94,6 +94,12 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
         run_demo(tmp_path / "file", watch=Watcher(), settings=SMALL, workers=1)
 
 
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CellVoteError, match="Give the demo another folder"):
+        run_demo(tmp_path / "file" / "demo", watch=Watcher(), settings=SMALL, workers=1)
+
+
 @pytest.mark.parametrize("step", ["Simulate", "Segment"])
 def test_a_cancelled_demo_stops_in_its_step(tmp_path: Path, step: str) -> None:
     watcher = Watcher(cancel_in=step)

@@ -74,7 +74,7 @@ def run_demo(
     Raises
     ------
     StudyError
-        Where the folder holds anything else.
+        Where the folder holds anything else, or cannot be written.
     """
     started = time.monotonic()
     _clear(folder)
@@ -112,8 +112,13 @@ def _clear(folder: Path) -> None:
     strange = there - own - {_NOTE} if _NOTE in there else there
     if strange:
         raise StudyError(f"{folder}: holds other things ({min(strange)}). Give the demo a folder of its own.")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _NOTE).write_text("Made by `cellvote demo`, which replaces all of it when run again.\n", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _NOTE).write_text(
+            "Made by `cellvote demo`, which replaces all of it when run again.\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise StudyError(f"{folder}: cannot be written ({error.strerror}). Give the demo another folder.") from error
     for name in own:
         shutil.rmtree(folder / name, ignore_errors=True)
 

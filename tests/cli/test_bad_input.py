@@ -46,6 +46,26 @@ def test_a_folder_that_is_not_there(call: Call, tmp_path: Path) -> None:
     assert "there is no such folder" in refused(call, tmp_path, "create", tmp_path / "s", tmp_path / "gone")
 
 
+def test_a_study_is_not_taken_for_the_images(call: Call, tmp_path: Path, study: Study) -> None:
+    for command in (("inspect", study.path), ("create", tmp_path / "s", study.path)):
+        assert "is a study of CellVote" in refused(call, tmp_path, *command)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("study.json", "measure"), ("images.parquet", "quality --dry-run"), ("platemap.parquet", "train --classes moa")],
+)
+def test_nobody_is_told_to_delete_what_a_study_is_made_of(
+    call: Call, tmp_path: Path, study: Study, name: str, command: str
+) -> None:
+    (study.path / name).write_bytes(b"{")
+    verb, *rest = command.split()
+    error = refused(call, tmp_path, verb, study.path, *rest)
+    assert name in error
+    assert "backup" in error
+    assert "Delete" not in error
+
+
 def test_names_that_are_not_of_the_layout_that_is_forced(call: Call, tmp_path: Path) -> None:
     write_images(tmp_path / "P", ["cat.tif"])
     error = refused(call, tmp_path, "create", tmp_path / "s", tmp_path / "P", "--layout", "operetta")
@@ -61,6 +81,7 @@ def test_names_that_are_not_of_the_layout_that_is_forced(call: Call, tmp_path: P
         (["--combine", "body=max(ch1,ch7)"], "ch1, ch2"),
         (["--combine", "ch1=max(ch1,ch2)"], "there is a channel 'ch1' already"),
         (["--root", "nowhere"], "there is no such folder"),
+        (["--z", "99"], "there is no z-plane 99; the images have 1 only"),
     ],
 )
 def test_a_wrong_way_to_read_the_images(
@@ -268,6 +289,9 @@ def test_other_settings_under_the_same_name(call: Call, tmp_path: Path, study: S
         (["vote", "STUDY", "forest", "--method", "magic"], "'method' cannot be 'magic'"),
         (["vote", "STUDY", "forest", "--set", "min_cells=0"], "'min_cells' cannot be 0"),
         (["vote", "STUDY", "magic"], "neither a classifier of this study (forest)"),
+        (["evaluate", "STUDY", "forest", "--classes", "mao"], "no column 'mao'; it has: compound"),
+        (["report", "STUDY", "forest", "--classes", "mao"], "no column 'mao'; it has: compound"),
+        (["report", "STUDY", "forest", "--out", "STUDY"], "is a folder. Give the name of a file in it"),
         (["evaluate", "STUDY", "magic"], "neither a classifier of this study (forest)"),
         (["predict", "STUDY", "../forest"], "neither a classifier of this study (forest)"),
         (["predict", "STUDY", "forest", "--set", "cells=3"], "no setting 'cells'"),
@@ -301,6 +325,7 @@ def test_a_command_that_is_not_known_points_to_its_help(
 ) -> None:
     error = refused(call, tmp_path, *arguments)
     assert complaint in error
+    assert ". See: " in error
     assert error.endswith("--help")
 
 

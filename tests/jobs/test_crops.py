@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from tests.tiny_plates import create_study
 
-from cellvote.errors import CancelledError, StudyError, WorkerError
+from cellvote.errors import BusyError, CancelledError, StudyError, WorkerError
 from cellvote.jobs.crops import cut_study_crops
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.segment import segment_study
@@ -16,6 +16,7 @@ from cellvote.plates.acquisition import FieldKey, field_keys
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.crops import crops_are_current, crops_path, cut_crops, open_crops
+from cellvote.study.lock import run_alone
 from cellvote.synthetic import SimulatedPlate
 
 
@@ -102,3 +103,12 @@ def test_fields_of_different_pixel_types_do_not_spoil_each_other_s_crops(own_stu
         rows = np.flatnonzero((cells["well"] == key.well) & (cells["field"] == key.field))
         expected = cut_crops(own_study.read_field(key), cells.loc[rows, ["centroid_y", "centroid_x"]].to_numpy(), 16)
         np.testing.assert_array_equal(crops[rows], expected, err_msg=str(key))
+
+
+def test_a_second_run_leaves_the_crops_alone_that_the_first_one_is_cutting(study: Study) -> None:
+    draft = crops_path(study, "watershed", 16).with_name(".crops-16.npy.draft")
+    draft.write_bytes(b"half cut")
+    with run_alone(study.path, "cutting crops"), pytest.raises(BusyError):
+        cut_study_crops(study, "watershed", 16, workers=1)
+    assert draft.read_bytes() == b"half cut"
+    draft.unlink()

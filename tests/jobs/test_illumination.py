@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from tests.tiny_plates import FOREST
 
-from cellvote.errors import CancelledError, SegmentationError, StudyError
+from cellvote.errors import BusyError, CancelledError, SegmentationError, StudyError
 from cellvote.jobs.illumination import estimate_illumination
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.quality import assess_quality
@@ -20,6 +20,7 @@ from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.field_flags import read_quality
 from cellvote.study.illumination import illumination_folder, use_correction
+from cellvote.study.lock import run_alone
 
 FIRST = FieldKey("P-1", "A01", 1)
 
@@ -157,3 +158,14 @@ def test_image_quality_is_that_of_raw_pixels(new_study: Study, tmp_path: Path) -
     correct(new_study)
     assess_quality(new_study, workers=1)
     assert read_quality(new_study).equals(before)
+
+
+def test_the_correction_is_not_switched_while_a_step_reads_pixels(new_study: Study) -> None:
+    estimate_illumination(new_study, workers=1)
+    with run_alone(new_study.path, "segment"):
+        with pytest.raises(BusyError, match="segment is running"):
+            use_correction(new_study, use=True)
+        with pytest.raises(BusyError, match="segment is running"):
+            estimate_illumination(new_study, overwrite=True, workers=1)
+    assert not new_study.info.reading.illumination
+    assert not Study.open(new_study.path).info.reading.illumination

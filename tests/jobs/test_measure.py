@@ -139,6 +139,7 @@ def test_a_field_whose_masks_are_lost_fails_alone_and_leaves_the_table(study: St
 
 def test_masks_of_another_size_fail_their_field(study: Study) -> None:
     study.cells_path("watershed").unlink()
+    study.mask_path("watershed", FIRST, "nuclei").unlink()
     write_label_image(study.mask_path("watershed", FIRST), np.ones((5, 5), np.int32))
     (failed,) = measure_study(study, workers=1).failed
     assert "the masks are (5, 5), the image is (96, 96)" in failed.error
@@ -301,3 +302,19 @@ def test_predictions_of_cells_that_were_corrected_and_measured_since_are_not_sho
         vote_study(study, "forest", "well")
     predict_study(study, "forest", workers=1)
     assert not vote_study(study, "forest", "well").empty
+
+
+def test_nuclei_of_another_image_fail_their_field_alone(study: Study) -> None:
+    path = study.mask_path("watershed", FIRST, "nuclei")
+    write_label_image(path, read_label_image(path)[:-8])
+    summary = measure_study(study, workers=1)
+    assert [record.key for record in summary.failed] == [FIRST]
+    assert "nuclei" in summary.failed[0].error
+    assert "Segment it again" in summary.failed[0].error
+
+
+def test_cells_that_are_left_out_are_not_counted(study: Study) -> None:
+    summary = measure_study(study, settings={"exclude_border": True}, workers=1)
+    cells = study.read_cells("watershed")
+    assert not cells["touches_border"].any()
+    assert summary.cells == len(cells)

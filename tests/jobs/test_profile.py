@@ -169,3 +169,16 @@ def test_float32_tables_give_the_same_medians(study: Study) -> None:
     profile_study(study, settings=SETTINGS)
     medians = cells.groupby("well")["area"].median()
     assert np.array_equal(read_profiles(study).raw.set_index("well")["median_area"].dropna(), medians)
+
+
+def test_a_plate_map_that_somebody_else_changed_meanwhile_is_the_one_that_counts(study: Study) -> None:
+    assert len(study.plate_map)  # read, and kept
+    table = study.plate_map.copy()
+    treated = table.index[table["control_type"] != "negative"]
+    table.loc[treated[0], "control_type"] = "negative"
+    Study.open(study.path).write_plate_map(table)
+    profile_study(study, settings=SETTINGS)
+    found = read_table(folder(study) / "profiles-normalised.parquet")
+    (folder(study) / "profiles.json").unlink()
+    profile_study(Study.open(study.path), settings=SETTINGS)
+    pd.testing.assert_frame_equal(found, read_table(folder(study) / "profiles-normalised.parquet"))

@@ -11,7 +11,15 @@ import tifffile
 from tests.tiny_plates import FOREST, create_study
 
 import cellvote as cv
-from cellvote.errors import CancelledError, ChannelError, ImageReadError, PredictionsError, SettingsError, StudyError
+from cellvote.errors import (
+    BusyError,
+    CancelledError,
+    ChannelError,
+    ImageReadError,
+    PredictionsError,
+    SettingsError,
+    StudyError,
+)
 from cellvote.jobs.predict import evaluate_study, predict_study, read_note, vote_study
 from cellvote.jobs.quality import assess_quality
 from cellvote.jobs.train import train_study
@@ -20,6 +28,7 @@ from cellvote.plates.layouts import read_plate
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
 from cellvote.study.field_flags import FLAGS, quality_path, read_quality
+from cellvote.study.lock import run_alone
 from cellvote.synthetic import SimulatedPlate
 from cellvote.voting.vote import VoteSettings
 
@@ -272,3 +281,9 @@ def test_blurred_fields_of_a_real_plate_are_found_and_no_others(real_data: Path,
             tifffile.imwrite(path, np.rint(ndimage.gaussian_filter(plane, 3)).astype(np.uint8), metadata=None)
     _, table = assess_real(folder, tmp_path / "s")
     assert table.loc[table["out_of_focus"], "well"].tolist() == ["A01", "B02", "C06", "D04", "D11"]
+
+
+def test_two_runs_do_not_assess_one_study_at_once(own_study: Study) -> None:
+    with run_alone(own_study.path, "quality"), pytest.raises(BusyError, match="quality is running"):
+        assess_quality(own_study, wells="A01", workers=1)
+    assert not quality_path(own_study).exists()

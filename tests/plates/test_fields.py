@@ -99,4 +99,4 @@ def test_a_combined_channel_needs_a_name_of_its_own() -> None:
     for name in ("ch1", "both"):
         one = CombinedChannel(name=name, of=("ch1", "ch2"))
         with pytest.raises(ChannelError, match="there is a channel"):
-            FieldReading(combine=(one, CombinedChannel(name="both", of=("ch1", "ch2")))).check(("ch1", "ch2"))
+            FieldReading(combine=(one, CombinedChannel(name="both", of=("ch1", "ch2")))).check(("ch1", "ch2"), [1])

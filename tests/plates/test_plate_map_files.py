@@ -167,10 +167,10 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "huge.csv"
     path.touch()
     os.truncate(path, 2**30)  # sparse: takes no space
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PlateMapError, match="larger than 64 MiB"):
         read_plate_map(path)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_folder_and_a_pipe_are_no_plate_maps(tmp_path: Path) -> None:
@@ -186,11 +186,11 @@ def test_a_folder_and_a_pipe_are_no_plate_maps(tmp_path: Path) -> None:
     ["neg" + "_" * 50_000 + "!", "dmso" + " " * 50_000 + "!", "1" * 100_000, "1," * 50_000, "plate" + " " * 50_000],
 )
 def test_an_endless_entry_takes_no_endless_time(write: Write, entry: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     join_plate_map(
         imaged("A01"), [read_plate_map(write(f'well,compound,dose,control_type\nA1,"{entry}","{entry}","{entry}"\n'))]
     )
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @given(st.binary(max_size=200))
@@ -242,10 +242,10 @@ def test_thirteen_thousand_rows_of_images_are_read_in_a_second(write: Write) -> 
     path = write(
         "ImageNumber,Image_FileName_DAPI,Metadata_Plate,Metadata_Well,Compound,Concentration\n" + "\n".join(lines)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     table = read_plate_map(path)
     assert len(table) == 3300
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_table_that_was_made_in_python_is_read_alike() -> None:

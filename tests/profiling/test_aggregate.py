@@ -15,7 +15,6 @@ from cellvote.profiling.aggregate import (
     read_measurement_of_wells,
     summarise_wells,
 )
-from cellvote.profiling.units import unit_of
 from cellvote.study import Study
 from cellvote.study.atomic import write_table
 
@@ -78,11 +77,3 @@ def test_wells_are_summarised_each_counting_once() -> None:
     assert summary.sd == pytest.approx(math.sqrt(2))
     assert math.isnan(summarise_wells([4.0]).sd)
     assert summarise_wells([]).n == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "unit"),
-    [("area", "px²"), ("perimeter", "px"), ("intensity_mean_nucleus_DNA", "grey values"), ("solidity", "")],
-)
-def test_units_are_known_by_name(name: str, unit: str) -> None:
-    assert unit_of(name) == unit

@@ -82,7 +82,7 @@ def test_black_fields_need_no_correction() -> None:
     assert (function_of([np.zeros(SHAPE, np.uint16)] * 3) == 1).all()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.int32, np.float32])
 def test_corrected_pixels_keep_their_dtype_and_range(dtype: type[np.generic]) -> None:
     largest = 1.0 if dtype is np.float32 else np.iinfo(dtype).max
     plane = np.full((2, 2), largest).astype(dtype)
@@ -90,6 +90,12 @@ def test_corrected_pixels_keep_their_dtype_and_range(dtype: type[np.generic]) ->
     assert corrected.dtype == dtype
     assert corrected[1, 0] == pytest.approx(largest / 2, abs=0.51)
     assert corrected[0, 0] == (2.0 if dtype is np.float32 else largest)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_the_brightest_pixel_of_64_bits_does_not_become_the_darkest(dtype: type[np.generic]) -> None:
+    plane = np.full((1, 1), np.iinfo(dtype).max, dtype)
+    assert divide(plane, np.full((1, 1), 0.5, np.float32), 0.0)[0, 0] > np.iinfo(dtype).max // 1.001
 
 
 def test_what_the_camera_writes_without_light_stays() -> None:

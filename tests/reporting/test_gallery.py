@@ -66,6 +66,17 @@ def test_no_more_fields_are_opened_than_allowed() -> None:
     assert chosen["well"].nunique() == 3
 
 
+def test_every_class_shows_its_surest_cells_however_many_fields_may_be_opened() -> None:
+    sure_of_pos = [(f"A{i:02d}", 0.99 - i / 1000) for i in range(1, 13)]
+    sure_of_neg = [(f"B{i:02d}", 0.01 + i / 1000) for i in range(1, 13)]
+    doubtful = [("A01", 0.49), ("A01", 0.51), ("B01", 0.49), ("B01", 0.51)]
+    cells = cells_of(sure_of_pos + sure_of_neg + doubtful)
+    chosen = choose_cells(cells, CLASSES, NO_TRUTH, 2, most_fields=4)
+    assert chosen["well"].nunique() == 4
+    surest = chosen[chosen["kind"] == CERTAIN]
+    assert surest["well"].tolist() == ["B01", "B02", "A01", "A02"]
+
+
 def test_a_composite_adds_channels_under_one_contrast() -> None:
     crop = np.array([[[0, 100]], [[50, 50]]], np.uint8)
     image = composite(crop, np.array([[0, 100], [0, 50.0]]), ("#00ff00", "#ff00ff"))

@@ -82,7 +82,7 @@ def main() -> None:
         if not error.format_message():  # no command at all: the help was printed
             raise SystemExit(BAD_INPUT) from None
         where = error.ctx.command_path if error.ctx else "cellvote"
-        _say(f"{error.format_message()} See: {where} --help", BAD_INPUT)
+        _say(f"{error.format_message().rstrip('.')}. See: {where} --help", BAD_INPUT)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None

@@ -29,7 +29,9 @@ def demo(
     from cellvote.synthetic import CLASS_COLUMN, PlateSettings
 
     if progress is ProgressStyle.auto and not err.is_terminal:
-        err.print("Simulating a 96-well plate and going all the way with it; this takes a minute or two.")
+        err.print(
+            "Simulating a 96-well plate and going all the way with it; this takes a minute or two.", soft_wrap=True
+        )
     result = run_demo(
         folder,
         watch=partial(watching, style=progress),

@@ -7,7 +7,8 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
+from cellvote.cli.results import exit_with_failures, print_notes
+from cellvote.cli.terminal import ProgressStyle, out, print_json, watching
 
 app = typer.Typer()
 
@@ -68,9 +69,5 @@ def export(
             f"[bold]{escape(str(summary.out))}[/bold]: {what}, {summary.cells:,} cells, {summary.seconds:.1f} s",
             soft_wrap=True,
         )
-        for note in summary.notes:
-            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
-        for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
-    if summary.failed:
-        raise typer.Exit(1)
+        print_notes(summary.notes)
+    exit_with_failures(summary.failed, json=json)

@@ -88,7 +88,7 @@ def create(
         acquisition = read_plate(images, layout, pattern, root=root)
         report(Progress(1, 2, message=f"{len(acquisition.planes):,} image planes"))
         cancel.raise_if_cancelled()
-    reading.check(acquisition.channels)
+    reading.check(acquisition.channels, acquisition.planes["z"].unique().tolist())
     if dry_run:
         from cellvote.jobs.dry_run import dry_run_create  # only here: it brings every step along
 

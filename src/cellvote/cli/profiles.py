@@ -4,8 +4,8 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import print_dry_run
-from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
+from cellvote.cli.results import print_dry_run, print_notes
+from cellvote.cli.terminal import ProgressStyle, out, print_json, watching
 from cellvote.settings import parse_assignments, validated
 
 app = typer.Typer()
@@ -41,9 +41,9 @@ def profile(
     left_out = f" ({record.n_excluded:,} left out)" if record.n_excluded else ""
     out.print(
         f"{record.n_wells:,} wells: {' and '.join(settings.statistics)} of {record.n_measurements} measurements of "
-        f"{record.n_cells:,} cells{left_out}, {settings.normalisation}; {done}"
+        f"{record.n_cells:,} cells{left_out}, {settings.normalisation}; {done}",
+        soft_wrap=True,
     )
     for path in summary.files:
         out.print(f"[bold]{escape(str(path))}[/bold]", soft_wrap=True)
-    for note in record.notes:
-        err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+    print_notes(record.notes)

@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import print_dry_run
-from cellvote.cli.terminal import ProgressStyle, err, out, print_json, print_table, watching
+from cellvote.cli.results import exit_with_failures, print_dry_run, print_notes
+from cellvote.cli.terminal import ProgressStyle, out, print_json, print_table, watching
 from cellvote.settings import parse_assignments
 
 app = typer.Typer()
@@ -60,10 +60,7 @@ def quality(
             f"{escape(str(quality_path(opened)))}",
             soft_wrap=True,
         )
-        for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
-    if summary.failed:
-        raise typer.Exit(1)
+    exit_with_failures(summary.failed, json=json)
 
 
 @app.command()
@@ -102,7 +99,10 @@ def illumination(
         if json:
             print_json({"applied": False})
         else:
-            out.print("Every step reads raw pixels. What was made of corrected ones is out of date: run it again.")
+            out.print(
+                "Every step reads raw pixels. What was made of corrected ones is out of date: run it again.",
+                soft_wrap=True,
+            )
         return
     with watching("Illumination", progress) as (report, cancel):
         summary = estimate_illumination(
@@ -116,10 +116,8 @@ def illumination(
     else:
         n = sum(summary.note.n_fields.values())
         told = "Every step reads corrected pixels." if applied else "Not used yet: run it again with --apply."
-        out.print(f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}")
-        for problem in summary.note.problems:
-            err.print(f"[yellow]Note:[/yellow] {escape(problem)}", soft_wrap=True)
-        for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
-    if summary.failed:
-        raise typer.Exit(1)
+        out.print(
+            f"{len(summary.note.files)} functions from {n} fields, {summary.seconds:.1f} s. {told}", soft_wrap=True
+        )
+        print_notes(summary.note.problems)
+    exit_with_failures(summary.failed, json=json)

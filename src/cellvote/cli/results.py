@@ -1,7 +1,9 @@
 """How results are printed: evaluations, votes, dry runs."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.markup import escape
 
 from cellvote.cli.terminal import err, out, print_json, print_table
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellvote.jobs.dry_run import DryRun
+    from cellvote.study.ledger import FieldRecord
 
 
 def print_evaluation(result: dict[str, Any], split: str) -> None:
@@ -39,8 +42,7 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
     columns = (f"{level}: truth ↓ said →", *result["classes"])
     print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
     _print_sets(result.get("conformal"))
-    for note in result["notes"]:
-        err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+    print_notes(result["notes"])
 
 
 def _print_sets(conformal: dict[str, Any] | None) -> None:
@@ -56,6 +58,21 @@ def _print_sets(conformal: dict[str, Any] | None) -> None:
         rows.append((level, shares[0], size, *shares[1:], str(found["n"]), f"{found['n_units']} {found['unit']}s"))
     columns = ("level", "hold the true class", "mean size", "of one class", "empty", "n", "calibrated by")
     print_table(f"Conformal sets of {100 * conformal['level']:g} % ({conformal['score']})", columns, rows)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print on standard error what a person should know of a result."""
+    for note in notes:
+        err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
+
+
+def exit_with_failures(failed: "Iterable[FieldRecord]", *, json: bool) -> None:
+    """Exit with 1 where fields failed, and name them first; with ``--json`` they stand in the value already."""
+    listed = list(failed)
+    for record in () if json else listed:
+        err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
+    if listed:
+        raise typer.Exit(1)
 
 
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:

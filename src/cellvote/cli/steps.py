@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import print_dry_run, print_evaluation, print_votes
+from cellvote.cli.results import exit_with_failures, print_dry_run, print_evaluation, print_notes, print_votes
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
 from cellvote.settings import parse_assignments, validated
 
@@ -206,7 +206,10 @@ def predict(
         print_json({"model": classifier.info.name, "cells": len(table), "wells": wells, "classes": dict(counts)})
         return
     listed = ", ".join(f"{name}: {n:,}" for name, n in counts.items())
-    out.print(f"{len(table):,} cells predicted by [bold]{classifier.info.name}[/bold]: {listed}")
+    out.print(
+        f"{len(table):,} cells predicted by [bold]{escape(classifier.info.name)}[/bold]: {escape(listed)}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -247,10 +250,13 @@ def evaluate(
 ) -> None:
     """Score a classifier on wells that it never saw, beside the baselines."""
     from cellvote.jobs.predict import evaluate_study, read_vote_settings
+    from cellvote.plates.plate_map import find_column
     from cellvote.study import Study
     from cellvote.voting.vote import VoteSettings
 
     values, opened = parse_assignments(assignments or []), Study.open(study)
+    if classes:
+        find_column(opened.plate_map, classes)
     settings = validated(VoteSettings, read_vote_settings(opened, model).model_dump() | values) if values else None
     result = evaluate_study(opened, model, classes=classes, settings=settings)
     if json:
@@ -267,11 +273,8 @@ def _finish(summary: "StepSummary", what: str, *, json: bool) -> None:
         out.print(
             f"{summary.fields - len(summary.failed)} of {summary.fields} fields {what}, {summary.cells:,} cells, "
             f"{summary.seconds:.1f} s on {summary.device}"
-            + (f" ({summary.skipped} were done before)" if summary.skipped else "")
+            + (f" ({summary.skipped} were done before)" if summary.skipped else ""),
+            soft_wrap=True,
         )
-        for note in summary.notes:
-            err.print(f"[yellow]Note:[/yellow] {escape(note)}", soft_wrap=True)
-        for record in summary.failed:
-            err.print(f"[red]Failed:[/red] {escape(record.error)}", soft_wrap=True)
-    if summary.failed:
-        raise typer.Exit(1)
+        print_notes(summary.notes)
+    exit_with_failures(summary.failed, json=json)

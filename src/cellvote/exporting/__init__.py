@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from cellvote.errors import SettingsError
 from cellvote.exporting.summary import ExportSummary
@@ -59,10 +59,9 @@ def export_study(
         tables are of one: the only one, where it is not given.
     style
         ``cellvote`` or ``cytomining``: how the columns of CSV, Parquet and AnnData are named.
-    level
-        ``well`` or ``cell``: what AnnData has a row for.
-    grey_values
-        Leave intensities in CellProfiler's tables as they were measured, instead of from 0 to 1.
+    level, grey_values
+        What AnnData has a row for: ``well`` or ``cell``; whether intensities in CellProfiler's tables stay as measured,
+        instead of from 0 to 1.
 
     Raises
     ------
@@ -71,49 +70,32 @@ def export_study(
     StudyError
         Where something is there already, or the place cannot be written.
     """
-    if format not in FORMATS:
-        raise SettingsError(f"--format {format}: a study can be exported as {', '.join(FORMATS)}.")
-    common: dict[str, Any] = {
-        "segmentation": segmentation,
-        "overwrite": overwrite,
-        "report": report,
-        "cancel": cancel,
-    }
     _check_options(format, {"style": style, "level": level, "grey-values": grey_values, "ngff": ngff})
-    if format in ("csv", "parquet"):
-        from cellvote.exporting.tables import export_tables
-
-        return export_tables(
-            study,
-            out,
-            "csv" if format == "csv" else "parquet",
-            style="cytomining" if style == "cytomining" else "cellvote",
-            **common,
-        )
+    common: dict[str, Any] = {"segmentation": segmentation, "overwrite": overwrite, "report": report, "cancel": cancel}
+    naming: Literal["cellvote", "cytomining"] = "cytomining" if style == "cytomining" else "cellvote"
     if format == "anndata":
         from cellvote.exporting.annotated import export_anndata
 
-        return export_anndata(
-            study, out, level="cell" if level == "cell" else "well", cytomining=style == "cytomining", **common
-        )
+        rows: Literal["well", "cell"] = "cell" if level == "cell" else "well"
+        return export_anndata(study, out, level=rows, cytomining=naming == "cytomining", **common)
     if format == "cellprofiler":
         from cellvote.exporting.cellprofiler import export_cellprofiler
 
         return export_cellprofiler(study, out, grey_values=grey_values, **common)
-    from cellvote.exporting.ome_zarr import export_ome_zarr
+    if format == "ome-zarr":
+        from cellvote.exporting.ome_zarr import export_ome_zarr
 
-    return export_ome_zarr(
-        study,
-        out,
-        version="0.4" if ngff == "0.4" else "0.5",
-        workers=workers,
-        scheduler=scheduler,
-        **common,
-    )
+        version: Literal["0.4", "0.5"] = "0.4" if ngff == "0.4" else "0.5"
+        return export_ome_zarr(study, out, version=version, workers=workers, scheduler=scheduler, **common)
+    from cellvote.exporting.tables import export_tables
+
+    return export_tables(study, out, "csv" if format == "csv" else "parquet", style=naming, **common)
 
 
 def _check_options(format: str, given: Mapping[str, str | bool]) -> None:  # noqa: A002
-    """Raise a `SettingsError` where an option has no such value, or the format no such option."""
+    """Raise a `SettingsError` where there is no such format or value, or the format has no such option."""
+    if format not in FORMATS:
+        raise SettingsError(f"--format {format}: a study can be exported as {', '.join(FORMATS)}.")
     for name, value in given.items():
         option = _OPTIONS[name]
         if value not in option.values:

@@ -1,12 +1,13 @@
 """Tables as CellProfiler writes them: Image.csv, Cells.csv, Nuclei.csv, Cytoplasm.csv."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import SegmentationError
@@ -65,30 +66,20 @@ def export_cellprofiler(
     out = out.absolute()
     check_free(out, lambda folder: folder.is_dir() and _only_ours(folder), overwrite=overwrite)
     name = study.one_segmentation(segmentation)
-    cells = study.cells_path(name)
     places = study.read_cells(name, FIELD)
     if not len(places):
         raise SegmentationError(f"{study.path}: the segmentation {name!r} has no cells to export.")
     scales = dict.fromkeys(study.channels, 1.0) if grey_values else full_scales(study)
     numbers = {key: number for number, key in enumerate(study.fields, start=1)}
-    counts: dict[str, np.ndarray[Any, Any]] = {}
     cancel = cancel or CancelToken()
-    with telling(out), ExitStack() as stack:
-        files: dict[Compartment, AddRows] = {}
-        done = 0
-        for rows in iter_rows(cells):
-            cancel.raise_if_cancelled()
-            image = _image_numbers(rows, numbers)
-            for kind, table in _objects(rows, image, study.channels, scales).items():
-                if kind not in files:
-                    files[kind] = stack.enter_context(writing_rows(out / f"{kind}.csv", "csv"))
-                    counts[kind] = np.zeros(len(numbers) + 1, np.int64)
-                files[kind](table)
-                counts[kind] += np.bincount(table["ImageNumber"], minlength=len(numbers) + 1)
-            done += len(rows)
-            report(Progress(done, len(places), "cells"))
-        stack.close()
-        written = [f"{kind}.csv" for kind in files]
+
+    def tell(n_done: int) -> None:
+        cancel.raise_if_cancelled()
+        report(Progress(n_done, len(places), "cells"))
+
+    with telling(out):
+        counts = _write_objects(study, name, out, numbers, scales, tell)
+        written = [f"{kind}.csv" for kind in counts]
         images = _images(study, numbers, counts, scales)
         write_rows(out / "Image.csv", images, "csv")
         for stale in _FILES - {"Image.csv", *written}:
@@ -97,6 +88,39 @@ def export_cellprofiler(
     return ExportSummary(
         "cellprofiler", out, len(numbers), (), len(places), seconds, ["Image.csv", *written], _notes(study, places)
     )
+
+
+def _write_objects(
+    study: Study,
+    segmentation: str,
+    out: Path,
+    numbers: Mapping[Any, int],
+    scales: Mapping[str, float],
+    tell: Callable[[int], None],
+) -> dict[Compartment, npt.NDArray[np.int64]]:
+    """Write the tables of cells, nuclei and cytoplasms, part by part; ``tell`` hears how many cells are done.
+
+    Returns
+    -------
+    dict
+        For each table that was written, how many objects each image has, by its number.
+    """
+    counts: dict[Compartment, npt.NDArray[np.int64]] = {}
+    n_done = 0
+    with ExitStack() as stack:
+        files: dict[Compartment, AddRows] = {}
+        tell(0)
+        for rows in iter_rows(study.cells_path(segmentation)):
+            tables = _objects(rows, _image_numbers(rows, numbers), study.channels, scales)
+            for kind, table in tables.items():
+                if kind not in files:
+                    files[kind] = stack.enter_context(writing_rows(out / f"{kind}.csv", "csv"))
+                    counts[kind] = np.zeros(len(numbers) + 1, np.int64)
+                files[kind](table)
+                counts[kind] += np.bincount(table["ImageNumber"], minlength=len(numbers) + 1)
+            n_done += len(rows)
+            tell(n_done)
+    return counts
 
 
 def _only_ours(folder: Path) -> bool:
@@ -169,7 +193,7 @@ def _converted(
 
 
 def _images(
-    study: Study, numbers: Mapping[Any, int], counts: Mapping[str, Any], scales: Mapping[str, float]
+    study: Study, numbers: Mapping[Any, int], counts: Mapping[Compartment, Any], scales: Mapping[str, float]
 ) -> pd.DataFrame:
     """List the images, with what the plate map says of their wells."""
     fields = pd.DataFrame(list(numbers), columns=FIELD).astype({"plate": "str", "well": "str"})

@@ -21,8 +21,7 @@ from cellvote.exporting.field_images import (
 from cellvote.exporting.ngff_metadata import NgffVersion, ShownChannel, channel_colours, plate, well, well_path
 from cellvote.exporting.summary import ExportSummary
 from cellvote.exporting.zarr_writer import write_group
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import run_over_fields
+from cellvote.jobs.over_fields import run_on_workers
 from cellvote.plates.acquisition import PROJECTION, FieldKey, looks_nuclear
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
@@ -75,12 +74,13 @@ def export_ome_zarr(
     with telling(out):
         step = WriteField(study.path, draft / "plates", version, names, _shown_channels(study))
         _go_on_or_start_anew(draft, study, step)
+
+        def say(told: Progress) -> None:
+            report(Progress(told.done, told.total, told.where))  # no cells are counted here
+
         with Ledger(draft / "fields.parquet") as ledger:
             todo = _fields_to_write(ledger, study, step)
-            if todo:
-                with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                    for told in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                        report(Progress(told.done, told.total, told.where))
+            run_on_workers(step, todo, ledger, workers=workers, scheduler=scheduler, report=say, cancel=cancel)
             records = [ledger.records[key] for key in study.fields]
         written = [record for record in records if record.status == "done"]
         failed = [record for record in records if record.status == "failed"]
@@ -91,8 +91,7 @@ def export_ome_zarr(
         one = len(study.plates) == 1
         put_in_place(step.folder / plate_folder(study.plates[0]) if one else step.folder, out)
         shutil.rmtree(draft)
-    cells = sum(record.n_cells for record in written)
-    seconds = time.monotonic() - started
+    cells, seconds = sum(record.n_cells for record in written), time.monotonic() - started
     return ExportSummary("ome-zarr", out, len(records), failed, cells, seconds, notes=_notes(study))
 
 

@@ -15,7 +15,7 @@ from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.examples import measurement_matrix, stored_parts
 from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
-from cellvote.jobs.measure import measured_settings, up_to_date
+from cellvote.jobs.measure import measured_settings, read_outlines, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
 from cellvote.jobs.training_plan import TrainingPlan, examples_in
 from cellvote.learning.classic import fit_forest, fit_logistic
@@ -23,7 +23,7 @@ from cellvote.learning.classifier import UNSEEN, Classifier
 from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import read_and_join
-from cellvote.profiling.measurements import Outlines, measure_outlines
+from cellvote.profiling.measurements import measure_outlines
 from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress
 from cellvote.quality.figures import measure_field
@@ -34,7 +34,6 @@ from cellvote.study.field_flags import quality_path
 from cellvote.study.illumination import illumination_folder
 from cellvote.study.image_files import is_current
 from cellvote.study.ledger import Ledger
-from cellvote.study.masks import read_label_image
 from cellvote.study.study import study_path
 
 _N_TIMED = 2
@@ -108,10 +107,9 @@ def dry_run_measure(
     keys = [key for key in sorted(masks) if not up_to_date(study, name, done.get(key), chosen)]
 
     def one(key: FieldKey) -> int:
-        label_image = read_label_image(study.mask_path(name, key))
-        outlines = Outlines.of(label_image, label_image)
-        table = measure_outlines(study.read_field(key), outlines, study.channels, chosen)
-        return int(table.memory_usage(deep=True).sum())
+        outlines = read_outlines(study, name, key)
+        columns = measure_outlines(study.read_field(key), outlines, study.channels, chosen)
+        return sum(values.nbytes for values in columns.values())
 
     seconds, n_bytes = time_sample(keys, one)
     return DryRun(

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from cellvote.errors import ImageReadError, StudyError
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import run_over_fields
+from cellvote.jobs.over_fields import run_on_workers
 from cellvote.jobs.quality import at_speed
 from cellvote.jobs.segment import open_study
 from cellvote.plates.acquisition import FieldKey
-from cellvote.progress import CancelToken, Report, ignore_progress
+from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.quality.illumination import FEW_FIELDS, Grid, IlluminationSettings, average_to_grid, illumination_function
 from cellvote.settings import changed, validated
 from cellvote.study import Study
@@ -30,6 +29,7 @@ from cellvote.study.illumination import (
     write_note,
 )
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.lock import run_alone
 from cellvote.study.study import field_file
 
 
@@ -103,20 +103,36 @@ def estimate_illumination(
         light.
     ImageReadError
         Where no field of a plate can be read.
+    BusyError
+        Where another run writes the study now.
     """
-    started = time.monotonic()
     chosen = settings if isinstance(settings, IlluminationSettings) else validated(IlluminationSettings, settings or {})
+    with run_alone(study.path, "illumination"):
+        return _estimate(study, chosen, overwrite, workers, scheduler, report, cancel)
+
+
+def _estimate(
+    study: Study,
+    chosen: IlluminationSettings,
+    overwrite: bool,
+    workers: int | None,
+    scheduler: str | None,
+    report: Report,
+    cancel: CancelToken | None,
+) -> IlluminationSummary:
+    started = time.monotonic()
     there = _those_there(study, chosen, overwrite=overwrite)
     if there is not None:
         return IlluminationSummary(there, [], time.monotonic() - started)
     keys = [key for plate in study.plates for key in spread_fields(study, plate, chosen.most_fields)]
+
+    def say(progress: Progress) -> None:
+        report(at_speed(progress, started))
+
     with Ledger(_grids(study) / "averaged.parquet") as ledger:
         todo = [key for key in keys if key not in ledger.done() or not grid_path(study, key).exists()]
-        if todo:
-            with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                step = AverageField(study.path)
-                for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                    report(at_speed(progress, started))
+        step = AverageField(study.path)
+        run_on_workers(step, todo, ledger, workers=workers, scheduler=scheduler, report=say, cancel=cancel)
         failed = [ledger.records[key] for key in keys if ledger.records[key].status == "failed"]
     bad = {record.key for record in failed}
     note = _make_functions(study, [key for key in keys if key not in bad], failed, chosen)

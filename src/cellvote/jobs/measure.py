@@ -14,12 +14,12 @@ import pyarrow as pa
 from pyarrow.feather import read_feather, write_feather
 
 from cellvote.errors import SegmentationError, StudyError
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import StepSummary, run_over_fields
+from cellvote.jobs.over_fields import StepSummary, run_on_workers
 from cellvote.jobs.segment import open_study
 from cellvote.plates.acquisition import FIELD, FieldKey
-from cellvote.plates.pixels import Pixels, image_hash
+from cellvote.plates.pixels import image_hash
 from cellvote.profiling.measurements import Outlines, measure_outlines
+from cellvote.profiling.objects import Columns
 from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.settings import validated
@@ -49,28 +49,46 @@ class MeasureField:
     settings: MeasureSettings
 
     def __call__(self, key: FieldKey) -> FieldRecord:
-        """Measure one field and write its rows; pixels are read while the masks are looked at."""
+        """Measure one field and write its rows.
+
+        A thread beside this one reads the pixels while the masks are looked at, and hashes them while cells are
+        measured.
+        """
         study = open_study(self.study_path)
         with ThreadPoolExecutor(1) as reader:
-            pixels = reader.submit(_read_pixels, study, key)
+            pixels = reader.submit(study.read_raw_field, key)
+            pixels_hash = reader.submit(lambda: image_hash(pixels.result()))  # after it, in the same thread
             checksum = source_checksum(study, self.segmentation, key, self.settings)
-            label_image = read_label_image(study.mask_path(self.segmentation, key))
-            nuclei_path = study.mask_path(self.segmentation, key, "nuclei")
-            nuclei = read_label_image(nuclei_path) if nuclei_path.exists() else None
-            outlines = Outlines.of(label_image, nuclei)
-            image, its_hash = pixels.result()
-        if label_image.shape != image.shape[1:]:
-            raise SegmentationError(
-                f"{key}: the masks are {label_image.shape}, the image is {image.shape[1:]}. Segment it again."
-            )
-        table = measure_outlines(image, outlines, study.channels, self.settings)
-        _write_rows(rows_path(study, self.segmentation, key, checksum), key, table)
-        return FieldRecord(*key, status="done", n_cells=len(table), checksum=checksum, image_hash=its_hash)
+            outlines = read_outlines(study, self.segmentation, key)
+            image = corrected(study, key, pixels.result())
+            if outlines.cells.shape != image.shape[1:]:
+                raise SegmentationError(
+                    f"{key}: the masks are {outlines.cells.shape}, the image is {image.shape[1:]}. Segment it again."
+                )
+            columns = measure_outlines(image, outlines, study.channels, self.settings)
+            _write_rows(rows_path(study, self.segmentation, key, checksum), key, columns)
+            n_cells = len(columns["label_id"])
+            return FieldRecord(*key, status="done", n_cells=n_cells, checksum=checksum, image_hash=pixels_hash.result())
 
 
-def _read_pixels(study: Study, key: FieldKey) -> tuple[Pixels, str]:
-    raw = study.read_raw_field(key)
-    return corrected(study, key, raw), image_hash(raw)
+def read_outlines(study: Study, segmentation: str, key: FieldKey) -> Outlines:
+    """Read the masks of a field, and its nuclei where there are any, and look at them.
+
+    Raises
+    ------
+    SegmentationError
+        Where there are no masks, or the nuclei are those of another image.
+    ImageReadError
+        Where a file is damaged.
+    """
+    label_image = read_label_image(study.mask_path(segmentation, key))
+    nuclei_path = study.mask_path(segmentation, key, "nuclei")
+    nuclei = read_label_image(nuclei_path) if nuclei_path.exists() else None
+    if nuclei is not None and nuclei.shape != label_image.shape:
+        raise SegmentationError(
+            f"{key}: the nuclei are {nuclei.shape}, the masks are {label_image.shape}. Segment it again."
+        )
+    return Outlines.of(label_image, nuclei)
 
 
 def source_checksum(study: Study, segmentation: str, key: FieldKey, settings: MeasureSettings) -> str:
@@ -87,11 +105,10 @@ def rows_path(study: Study, segmentation: str, key: FieldKey, checksum: str) -> 
     return study.segmentation_folder(segmentation) / "rows" / field_file(key, f"-{checksum}.arrow")
 
 
-def _write_rows(path: Path, key: FieldKey, table: pd.DataFrame) -> None:
-    n = len(table)
+def _write_rows(path: Path, key: FieldKey, columns: Columns) -> None:
+    n = len(columns["label_id"])
     place = [pa.array([key.plate] * n), pa.array([key.well] * n), pa.array([key.field] * n, pa.int32())]
-    columns = [pa.array(table[name].to_numpy()) for name in table]
-    rows = pa.table([*place, *columns], [*FIELD, *table])
+    rows = pa.table([*place, *map(pa.array, columns.values())], [*FIELD, *columns])
     with writing(path) as temporary:
         write_feather(rows, temporary, compression="uncompressed")
 
@@ -156,10 +173,7 @@ def measure_study(
         remove_leftovers(folder)
         done = ledger.done()
         todo = [key for key in sorted(masks) if not up_to_date(study, name, done.get(key), chosen)]
-        if todo:
-            with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                    report(progress)
+        run_on_workers(step, todo, ledger, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
         records = {key: ledger.records[key] for key in sorted(masks)}
         if todo or (folder / "rows").exists() or not study.cells_path(name).exists():
             whole = [record for record in records.values() if record.status == "done"]

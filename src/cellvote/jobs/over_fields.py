@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cellvote.errors import CellVoteError, StorageError, WorkerError
-from cellvote.jobs.executors import ClusterExecutor, WorkerPool, is_death
+from cellvote.jobs.executors import ClusterExecutor, WorkerPool, is_death, open_executor
 from cellvote.plates.acquisition import FieldKey
-from cellvote.progress import CancelToken, Progress
+from cellvote.progress import CancelToken, Progress, Report
 from cellvote.study.ledger import FieldRecord, Ledger
 
 FieldStep = Callable[[FieldKey], FieldRecord]
@@ -108,6 +108,30 @@ def run_over_fields(
     yield from _Run(step, keys, ledger, executor, at_a_time, cancel).go()
 
 
+def run_on_workers(
+    step: FieldStep,
+    keys: Sequence[FieldKey],
+    ledger: Ledger,
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    report: Report,
+    cancel: CancelToken | None,
+) -> None:
+    """Run a step over fields as `run_over_fields` does, on as many workers as there are fields at the most.
+
+    Parameters
+    ----------
+    workers, scheduler
+        As for `open_executor`; nothing is opened where there is no field to do.
+    """
+    if not keys:
+        return
+    with open_executor(min(workers, len(keys)) if workers else None, scheduler) as (executor, n):
+        for progress in run_over_fields(step, keys, ledger, executor, n, cancel or CancelToken()):
+            report(progress)
+
+
 class _Run:
     """One run: what waits, what is at work, and which fields may have killed their worker."""
 
@@ -174,24 +198,23 @@ class _Run:
 
     def _take_finished(self) -> Iterator[Progress]:
         finished, _ = wait(self.running, timeout=0.2, return_when=FIRST_COMPLETED)
-        errors: list[Exception] = []
+        errors: list[BaseException] = []  # raised once all that was done is recorded
         for future in sorted(finished, key=lambda one: self.running[one]):
             key = self.running.pop(future)
-            try:
+            error = CancelledError() if future.cancelled() else future.exception()
+            if error is None:
                 yield self._record(future.result())
-            except CancelledError:
-                lost = self.executor.lost() if isinstance(self.executor, ClusterExecutor) else worker_died()
-                errors.append(lost)
-            except Exception as error:  # noqa: BLE001 (raised again, once what was done is recorded)
-                if not is_death(error):
-                    errors.append(error)
-                    continue
+            elif is_death(error):
                 self.broken = True
                 yield from self._suspect(key, error)
+            elif isinstance(error, CancelledError):
+                errors.append(self.executor.lost() if isinstance(self.executor, ClusterExecutor) else worker_died())
+            else:
+                errors.append(error)
         if errors:
             raise errors[0]
 
-    def _suspect(self, key: FieldKey, error: Exception) -> Iterator[Progress]:
+    def _suspect(self, key: FieldKey, error: BaseException) -> Iterator[Progress]:
         """Try a field alone whose worker died; where it was alone, it is the one that killed it."""
         if key != self.alone:
             self.suspects.append(key)

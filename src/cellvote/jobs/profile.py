@@ -198,8 +198,9 @@ def profile_study(
     record = read_record(study, name)
     if record is not None and record.settings == settings and not staleness(study, name, record):
         return ProfileSummary(name, record, files, up_to_date=True, seconds=time.monotonic() - started)
-    cells = study.cells_path(name)
-    checksum = file_checksum(cells) if cells.exists() else ""
+    made_of = [study.cells_path(name), study.path / "platemap.parquet"]
+    cells_checksum, plate_map_checksum = (file_checksum(path) if path.exists() else "" for path in made_of)
+    study = Study.open(study.path)  # what was read before may be older than these files
     raw, notes = _profile(study, name, settings, report, cancel or CancelToken())
     normalised = normalise_profiles(raw, study.plate_map, settings)
     write_table(files[0], raw)
@@ -210,8 +211,8 @@ def profile_study(
     record = ProfileRecord(
         version=__version__,
         settings=settings,
-        cells_checksum=checksum,
-        plate_map_checksum=file_checksum(study.path / "platemap.parquet"),
+        cells_checksum=cells_checksum,
+        plate_map_checksum=plate_map_checksum,
         profiles_checksum=file_checksum(files[0]),
         normalised_checksum=file_checksum(files[1]) if len(files) > 1 else "",
         n_wells=len(raw),

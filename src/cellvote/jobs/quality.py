@@ -11,8 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cellvote.errors import ImageReadError
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import run_over_fields
+from cellvote.jobs.over_fields import run_on_workers
 from cellvote.jobs.segment import open_study
 from cellvote.plates.acquisition import FIELD, FieldKey, channel_index
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
@@ -24,6 +23,7 @@ from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.study.field_flags import FLAGS, quality_path
 from cellvote.study.ledger import FieldRecord, Ledger
+from cellvote.study.lock import run_alone
 from cellvote.study.study import field_file
 
 
@@ -104,33 +104,31 @@ def assess_quality(
         Where a rule names a channel that the images do not have.
     ImageReadError
         Where no field can be read.
+    BusyError
+        Where another run writes the study now.
     """
     started = time.monotonic()
     chosen = settings if isinstance(settings, QualitySettings) else validated(QualitySettings, settings or {})
     channels = _channels_to_look_at(study, chosen)
     keys = study.select_fields(wells)
-    table = _table_so_far(study)
-    with Ledger(quality_path(study).with_name("assessed.parquet")) as ledger:
-        there = _keys_of(table)
-        done = {key for key in ledger.done() if key in there or rows_path(study, key).exists()}
-        todo = [key for key in keys if key not in done]
-        if todo:
-            with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
-                step = AssessField(study.path)
-                for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
-                    report(at_speed(progress, started))
-        records = [ledger.records[key] for key in keys]
-        all_done = sorted(ledger.done())
-    failed = [record for record in records if record.status == "failed"]
-    if not all_done:
-        raise ImageReadError(f"{study.path}: no field can be read. The first: {failed[0].error}")
-    flagged = flag_fields(_figures(study, table, all_done), channels, chosen)
-    write_table(quality_path(study), flagged)
-    write_json(
-        quality_path(study).with_name("quality.json"),
-        {"settings": chosen.model_dump(mode="json"), "channels": list(channels)},
-    )
-    shutil.rmtree(quality_path(study).parent / "rows", ignore_errors=True)
+
+    def say(progress: Progress) -> None:
+        report(at_speed(progress, started))
+
+    with run_alone(study.path, "quality"):
+        table = _table_so_far(study)
+        with Ledger(quality_path(study).with_name("assessed.parquet")) as ledger:
+            there = _keys_of(table)
+            done = {key for key in ledger.done() if key in there or rows_path(study, key).exists()}
+            todo = [key for key in keys if key not in done]
+            step = AssessField(study.path)
+            run_on_workers(step, todo, ledger, workers=workers, scheduler=scheduler, report=say, cancel=cancel)
+            failed = [record for key in keys if (record := ledger.records[key]).status == "failed"]
+            all_done = sorted(ledger.done())
+        if not all_done:
+            raise ImageReadError(f"{study.path}: no field can be read. The first: {failed[0].error}")
+        flagged = flag_fields(_figures(study, table, all_done), channels, chosen)
+        _write(study, flagged, channels, chosen)
     return QualitySummary(
         fields=len(keys),
         failed=failed,
@@ -138,6 +136,15 @@ def assess_quality(
         seconds=time.monotonic() - started,
         skipped=len(keys) - len(todo),
     )
+
+
+def _write(study: Study, flagged: pd.DataFrame, channels: tuple[str, ...], settings: QualitySettings) -> None:
+    """Write the table and what it was made with; the figures that waited for it are in it now."""
+    path = quality_path(study)
+    write_table(path, flagged)
+    made_with = {"settings": settings.model_dump(mode="json"), "channels": list(channels)}
+    write_json(path.with_name("quality.json"), made_with)
+    shutil.rmtree(path.parent / "rows", ignore_errors=True)
 
 
 def _channels_to_look_at(study: Study, settings: QualitySettings) -> tuple[str, ...]:

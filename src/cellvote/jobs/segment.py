@@ -4,19 +4,18 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from cellvote.jobs.executors import open_executor
-from cellvote.jobs.over_fields import StepSummary, devices_of, run_over_fields
+from cellvote.jobs.over_fields import StepSummary, devices_of, run_on_workers
 from cellvote.jobs.pooled import open_finishers, run_pooled
 from cellvote.jobs.segment_settings import check_device, check_provenance, runs_pooled, settings_to_use
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, image_hash
-from cellvote.progress import CancelToken, Progress, Report, ignore_progress
+from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.segmentation import DEFAULT_METHOD, METHODS, FieldSegmenter, Segmentation, Segmenter, make_segmenter
 from cellvote.segmentation.base import PooledSegmenter, TileNetwork, TilePixels, Tiles, segment_with
 from cellvote.settings import validated
@@ -197,17 +196,19 @@ def segment_study(
         notes += _begin(study, name, segmenter, chosen, todo, overwrite=overwrite)
         step = _step(study, name, chosen, device)
         with Ledger(study.segmentation_folder(name) / "fields.parquet") as ledger:
-            if todo:
-                for progress in _run(step, segmenter, todo, ledger, workers, scheduler, cancel or CancelToken(), notes):
-                    report(progress)
+            notes += _run(step, segmenter, todo, ledger, workers, scheduler, report, cancel)
             records = [ledger.records[key] for key in keys]
+    return _summary(records, time.monotonic() - started, len(keys) - len(todo), notes)
+
+
+def _summary(records: Sequence[FieldRecord], seconds: float, n_skipped: int, notes: Sequence[str]) -> StepSummary:
     return StepSummary(
         fields=len(records),
         failed=[record for record in records if record.status == "failed"],
         cells=sum(record.n_cells for record in records),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         device=devices_of(records),
-        skipped=len(keys) - len(todo),
+        skipped=n_skipped,
         notes=(*notes, *field_notes(records)),
     )
 
@@ -258,21 +259,24 @@ def _run(
     ledger: Ledger,
     workers: int | None,
     scheduler: str | None,
-    cancel: CancelToken,
-    notes: list[str],
-) -> Iterator[Progress]:
-    """Run fields through a network in this process where that is faster, else each in a worker."""
-    at_most = min(workers, len(todo)) if workers else None
-    if isinstance(segmenter, PooledSegmenter) and not scheduler and runs_pooled(segmenter, step.device):
-        network = segmenter.open_network(step.device)
-        with open_finishers(network.device, at_most) as (finishers, n):
-            try:
-                yield from run_pooled(step, todo, ledger, network, finishers, n, cancel)
-            finally:
-                notes += network.notices
-        return
-    with open_executor(at_most, scheduler) as (executor, n):
-        yield from run_over_fields(step, todo, ledger, executor, n, cancel)
+    report: Report,
+    cancel: CancelToken | None,
+) -> list[str]:
+    """Run fields through a network in this process where that is faster, else each in a worker.
+
+    Returns
+    -------
+    list of str
+        What a person should know of how it was computed.
+    """
+    if not todo or scheduler or not isinstance(segmenter, PooledSegmenter) or not runs_pooled(segmenter, step.device):
+        run_on_workers(step, todo, ledger, workers=workers, scheduler=scheduler, report=report, cancel=cancel)
+        return []
+    network = segmenter.open_network(step.device)
+    with open_finishers(network.device, min(workers, len(todo)) if workers else None) as (finishers, n):
+        for progress in run_pooled(step, todo, ledger, network, finishers, n, cancel or CancelToken()):
+            report(progress)
+    return network.notices
 
 
 def fields_to_segment(study: Study, name: str, keys: Sequence[FieldKey], *, keep_flows: bool = False) -> list[FieldKey]:

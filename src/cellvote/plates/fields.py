@@ -57,8 +57,19 @@ class FieldReading(BaseModel, frozen=True):
         """All channels of a field: those on disk, then the combined ones."""
         return (*channels, *(one.name for one in self.combine))
 
-    def check(self, channels: Sequence[str]) -> None:
-        """Raise a `ChannelError` where a combined channel has a name that is taken, or is made of unknown ones."""
+    def check(self, channels: Sequence[str], z_planes: Sequence[int]) -> None:
+        """See that images can be read so.
+
+        Raises
+        ------
+        ChannelError
+            Where a combined channel has a name that is taken, or is made of unknown ones.
+        SettingsError
+            Where there is no plane of the number that `z` says.
+        """
+        if isinstance(self.z, int) and self.z not in z_planes:
+            there = f"{min(z_planes)} to {max(z_planes)}" if len(z_planes) > 1 else f"{min(z_planes)} only"
+            raise SettingsError(f"there is no z-plane {self.z}; the images have {there}.")
         for one in self.combine:
             if one.name in channels or [other.name for other in self.combine].count(one.name) > 1:
                 raise ChannelError(f"there is a channel {one.name!r} already: give the combined one another name.")

@@ -91,7 +91,7 @@ def measure_cells(
     """
     chosen = validated(MeasureSettings, {"sets": sets, **settings})
     _check_shapes(image_cyx, label_image, channel_names, nuclei)
-    return measure_outlines(image_cyx, Outlines.of(label_image, nuclei), channel_names, chosen)
+    return pd.DataFrame(measure_outlines(image_cyx, Outlines.of(label_image, nuclei), channel_names, chosen))
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,16 @@ class Outlines:
 
 def measure_outlines(
     image_cyx: Pixels, outlines: Outlines, channel_names: Sequence[str], settings: MeasureSettings
-) -> pd.DataFrame:
-    """Measure the pixels inside outlines: the table of `measure_cells`."""
+) -> Columns:
+    """Measure the pixels inside outlines: the columns of `measure_cells`."""
     cells, channels = outlines.cells, tuple(channel_names)
     table = outlines.columns | intensity_measurements(cells, outlines.regions, image_cyx, channels)
     for name in settings.sets:
         if name != "core":
             table |= _SETS[name](cells, image_cyx, channels, settings)
-    result = pd.DataFrame(table)
-    left_out = result["touches_border"] & settings.exclude_border | result["degenerate"] & settings.exclude_degenerate
-    return result[~left_out].reset_index(drop=True) if left_out.any() else result
+    border, degenerate = (np.asarray(table[name], bool) for name in ("touches_border", "degenerate"))
+    left_out = border & settings.exclude_border | degenerate & settings.exclude_degenerate
+    return {name: values[~left_out] for name, values in table.items()} if left_out.any() else table
 
 
 def _place(cells: Objects) -> Columns:

@@ -43,17 +43,17 @@ class Objects:
     @classmethod
     def of(cls, label_image: LabelImage) -> Self:
         """Find the objects of a YX label image of any integer dtype; what is not above 0 is background."""
-        from cellvote.profiling.compiled.outlines import count_runs, find_runs
+        from cellvote.profiling.compiled.outlines import find_runs, sort_runs
 
         names = None
         if label_image.dtype.itemsize > 4 or label_image.dtype == np.uint32:
             names, label_image = _renumbered(label_image)
         labels = np.ascontiguousarray(label_image, np.int32)
-        n_runs, largest = count_runs(labels)
+        found, largest = find_runs(labels)
         if largest > _TABLE_SHARE * labels.size + 2**16:
             names, labels = _renumbered(labels)
-            n_runs, largest = count_runs(labels)
-        label_ids, starts, runs = find_runs(labels, n_runs, largest)
+            found, largest = find_runs(labels)
+        label_ids, starts, runs = sort_runs(found, largest)
         return cls((labels.shape[0], labels.shape[1]), label_ids if names is None else names[label_ids], starts, runs)
 
     def __len__(self) -> int:

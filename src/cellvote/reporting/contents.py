@@ -16,6 +16,7 @@ from cellvote.jobs.predict import (
 from cellvote.learning.classes import truth_of_wells
 from cellvote.learning.classifier import UNSEEN, Classifier, ClassifierInfo
 from cellvote.plates.acquisition import WELL
+from cellvote.plates.plate_map import find_column
 from cellvote.reporting.dose_response import DoseResponse, dose_response, positive_class
 from cellvote.reporting.well_table import STATES, well_table
 from cellvote.study import Study
@@ -139,8 +140,12 @@ def collect_contents(
         Where the model has not predicted this study.
     ClassifierError
         Where there is no such classifier.
+    PlateMapError
+        Where the plate map has no such column.
     """
     note = read_note(study, model)
+    if classes:
+        find_column(study.plate_map, classes)
     settings = settings or VoteSettings.model_validate(note.get("vote", {}))
     predictions = read_predictions(study, model)
     classifier = find_classifier(study, model)

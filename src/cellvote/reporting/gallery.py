@@ -99,7 +99,8 @@ def choose_cells(
     n
         Cells of each class and kind.
     most_fields
-        Choose them from no more fields than this.
+        Choose them from no more fields than this. The classes share them alike, so that each shows the cells it is
+        surest of; doubtful cells and mistakes are those of the same fields.
 
     Returns
     -------
@@ -116,9 +117,12 @@ def choose_cells(
     opened: set[FieldKey] = set()
     chosen = []
     for kind in (CERTAIN, DOUBTFUL, MISTAKEN):
-        for name in classes:
+        for number, name in enumerate(classes, start=1):
             ordered = _in_order(table, name, kind)
-            rows = _take(ordered, n, opened, most_fields)
+            most_new = None
+            if most_fields is not None:
+                most_new = most_fields * number // len(classes) - len(opened) if kind == CERTAIN else 0
+            rows = _take(ordered, n, opened, most_new)
             chosen.append(table.loc[rows].assign(class_name=name, kind=kind))
     return pd.concat(chosen)
 
@@ -132,16 +136,21 @@ def _in_order(table: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
     return own.sort_values(by, ascending=upwards, kind="stable")  # among equals the first in the table
 
 
-def _take(ordered: pd.DataFrame, n: int, opened: set[FieldKey], most_fields: int | None) -> list[int]:
+def _take(ordered: pd.DataFrame, n: int, opened: set[FieldKey], most_new: int | None) -> list[int]:
+    """Take the first cells of fields that are opened already, and of so many others."""
+    may_open = len(opened) + (len(ordered) if most_new is None else most_new)
+    if most_new == 0:
+        places = pd.MultiIndex.from_frame(ordered[["plate", "well", "field"]])
+        ordered = ordered[places.isin([tuple(key) for key in opened])]
     n_wells = len(ordered[["plate", "well"]].drop_duplicates())
-    per_well = -(-n // max(n_wells, 1))
+    per_well = -(-n // max(min(n_wells, most_new or n_wells), 1))
     of_well: dict[tuple[str, str], int] = {}
     rows: list[int] = []
     for index, plate, well, number in zip(
         ordered.index, ordered["plate"], ordered["well"], ordered["field"], strict=True
     ):
         key = FieldKey(str(plate), str(well), int(number))
-        full = most_fields is not None and len(opened) >= most_fields and key not in opened
+        full = len(opened) >= may_open and key not in opened
         if full or of_well.get((plate, well), 0) >= per_well:
             continue
         opened.add(key)

@@ -72,6 +72,8 @@ def write_report(
     StudyError
         Where the file cannot be written.
     """
+    if out is not None and Path(out).is_dir():
+        raise StudyError(f"{out}: is a folder. Give the name of a file in it, such as {Path(out) / 'report.html'}.")
     contents = collect_contents(study, model, classes=classes, settings=settings)
     path = report_path(study, contents.model, out)
     write_bytes(path, render_report(contents).encode())

@@ -69,8 +69,12 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+REPEAT: Final = "Delete it and run the step again."
+"""What to do about a damaged file that a step has written."""
+
+
+def read_json(path: Path, remedy: str = REPEAT) -> Any:
+    """Read JSON; `remedy` says what to do where it is damaged.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise StudyError(f"{path}: there is no such file. The step that writes it has not been run.") from error
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+        raise StudyError(f"{path}: cannot be read ({error}). {remedy}") from error
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -91,8 +95,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_parquet(temporary, index=False, compression="zstd")
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet table.
+def read_table(path: Path, columns: list[str] | None = None, remedy: str = REPEAT) -> pd.DataFrame:
+    """Read a Parquet table; `remedy` says what to do where it is damaged.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise StudyError(f"{path}: there is no such table. The step that writes it has not been run.") from error
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read ({error}). Delete it and run the step again.") from error
+        raise StudyError(f"{path}: cannot be read ({error}). {remedy}") from error
 
 
 def file_checksum(path: Path) -> str:

@@ -206,7 +206,7 @@ def _masks_before(study: Study, path: Path, record: FieldRecord) -> tuple[LabelI
             return read_label_image(path), record.image_hash
     except ImageReadError:
         pass
-    image = study.read_field(record.key)
+    image = study.read_raw_field(record.key)
     return np.zeros(image.shape[1:], np.int32), image_hash(image)
 
 

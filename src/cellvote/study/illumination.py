@@ -14,6 +14,7 @@ from cellvote.errors import ImageReadError, SegmentationError, StudyError
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels, read_plane
 from cellvote.study.atomic import file_checksum, read_json, write_json, writing
+from cellvote.study.lock import run_alone
 from cellvote.study.places import folder_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ IlluminationFunction = npt.NDArray[np.float32]
 """YX, about 1: how much brighter a place of the image is than the whole."""
 
 _NOTE: Final = "illumination.json"
+
+_FUNCTIONS_KEPT: Final = 12
+"""So many stay in memory, as large as an image each: fields come plate by plate, so that is the channels of a few."""
 
 
 class IlluminationNote(BaseModel, frozen=True):
@@ -53,7 +57,7 @@ class IlluminationNote(BaseModel, frozen=True):
 
 
 class Correction:
-    """The illumination correction of a study; functions are read when first used.
+    """The illumination correction of a study; functions are read when they are used.
 
     Parameters
     ----------
@@ -63,7 +67,6 @@ class Correction:
 
     def __init__(self, folder: Path, note: IlluminationNote, checksum: str) -> None:
         self.folder, self.note, self.checksum = folder, note, checksum
-        self._functions: dict[tuple[str, int], IlluminationFunction] = {}
 
     def correct(self, plate: str, image_cyx: Pixels) -> Pixels:
         """Divide each channel of a field by the function of its plate.
@@ -98,24 +101,24 @@ class Correction:
         return corrected
 
     def _function(self, plate: str, index: int) -> IlluminationFunction:
-        if (plate, index) not in self._functions:
-            name = function_file(plate, self.note.channels[index])
-            path = self.folder / name
-            if name not in self.note.files:
-                raise StudyError(f"{self.folder}: there is no correction of {plate}. Run: cellvote illumination")
-            if not path.is_file() or file_checksum(path) != self.note.files[name]:
-                raise StudyError(f"{path}: is missing or was changed. Run: cellvote illumination with --overwrite")
-            self._functions[plate, index] = _read_function(path)
-        return self._functions[plate, index]
+        name = function_file(plate, self.note.channels[index])
+        if name not in self.note.files:
+            raise StudyError(f"{self.folder}: there is no correction of {plate}. Run: cellvote illumination")
+        return _read_function(self.folder / name, self.note.files[name])
 
 
 def divide(plane: Pixels, function: IlluminationFunction, offset: float) -> Pixels:
     """Correct one plane: what is above the offset is divided by the function; the dtype stays."""
-    light = (np.asarray(plane, np.float32) - np.float32(offset)) / function + np.float32(offset)
-    if plane.dtype.kind == "f":
-        return light.astype(plane.dtype)
-    limits = np.iinfo(plane.dtype.name)
-    return np.clip(np.rint(light, out=light), limits.min, limits.max, out=light).astype(plane.dtype)
+    kind = np.dtype(np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64)
+    light: npt.NDArray[Any] = (np.asarray(plane, kind) - offset) / function + offset
+    if plane.dtype.kind != "f":
+        limits = np.iinfo(plane.dtype.name)
+        highest = np.asarray(limits.max, kind)
+        if int(highest) > limits.max:  # of 64 bits: take the float below it, which fits
+            highest = np.nextafter(highest, np.zeros((), kind))
+        np.clip(np.rint(light, out=light), limits.min, highest, out=light)
+    corrected: Pixels = light.astype(plane.dtype)
+    return corrected
 
 
 def illumination_folder(study_path: Path) -> Path:
@@ -136,7 +139,10 @@ def write_function(path: Path, function: IlluminationFunction) -> None:
         )
 
 
-def _read_function(path: Path) -> IlluminationFunction:
+@lru_cache(maxsize=_FUNCTIONS_KEPT)
+def _read_function(path: Path, checksum: str) -> IlluminationFunction:
+    if not path.is_file() or file_checksum(path) != checksum:
+        raise StudyError(f"{path}: is missing or was changed. Run: cellvote illumination with --overwrite")
     try:
         function = np.asarray(read_plane(path), np.float32)
     except ImageReadError as error:
@@ -231,7 +237,15 @@ def check_cells_are_current(study: "Study", segmentation: str) -> None:
 
 
 def use_correction(study: "Study", *, use: bool) -> None:
-    """Let every step from now on read corrected pixels, or raw ones again; noted in ``study.json``."""
-    reading = study.info.reading.model_copy(update={"illumination": use})
-    study.info = study.info.model_copy(update={"reading": reading})
-    write_json(study.path / "study.json", study.info.model_dump(mode="json"))
+    """Let every step from now on read corrected pixels, or raw ones again; noted in ``study.json``.
+
+    Raises
+    ------
+    BusyError
+        Where a step writes the study now: half of its fields would be of corrected pixels, half of raw ones.
+    """
+    with run_alone(study.path, "switching the illumination correction"):
+        reading = study.info.reading.model_copy(update={"illumination": use})
+        info = study.info.model_copy(update={"reading": reading})
+        write_json(study.path / "study.json", info.model_dump(mode="json"))
+        study.info = info

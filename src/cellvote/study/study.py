@@ -27,6 +27,8 @@ __all__ = ["SCHEMA_VERSION", "SUFFIX", "Study", "StudyInfo", "checked_name", "fi
 
 SCHEMA_VERSION: Final = 1
 
+_RESTORE: Final = "It is written once, with the study: copy it back from a backup, or create the study anew."
+
 
 class StudyInfo(BaseModel, frozen=True):
     """What ``study.json`` holds."""
@@ -87,7 +89,7 @@ class Study:
         if path.exists():
             raise StudyError(f"{path}: is there already. Open it, or choose another name.")
         reading = reading or FieldReading()
-        reading.check(acquisition.channels)
+        reading.check(acquisition.channels, acquisition.planes["z"].unique().tolist())
         given = [plate_map] if isinstance(plate_map, str | PathLike | pd.DataFrame) else list(plate_map)
         acquisition, table, problems = read_and_join(acquisition, given)
         info = StudyInfo(
@@ -126,7 +128,7 @@ class Study:
         path = study_path(path)
         if not (path / "study.json").is_file():
             raise StudyError(f"{path}: there is no study here. Make one with: cellvote create {path} IMAGES")
-        content = read_json(path / "study.json")
+        content = read_json(path / "study.json", _RESTORE)
         found = content.get("schema_version") if isinstance(content, dict) else None
         if isinstance(found, int) and found > SCHEMA_VERSION:
             raise StudyError(f"{path}: was written by a newer CellVote. Update: pip install -U cellvote")
@@ -156,7 +158,7 @@ class Study:
         StudyError
             Where a path leaves the folder of the images: nothing is read from elsewhere.
         """
-        table = read_table(self.path / "images.parquet")
+        table = read_table(self.path / "images.parquet", remedy=_RESTORE)
         if "sample" not in table:
             table["sample"] = np.int8(0)
         self._refuse_strays(table)
@@ -190,7 +192,7 @@ class Study:
     def positions(self) -> pd.DataFrame | None:
         """Stage positions of the fields: ``plate``, ``well``, ``field``, ``x_um``, ``y_um``; None where not known."""
         path = self.path / "positions.parquet"
-        return read_table(path) if path.exists() else None
+        return read_table(path, remedy=_RESTORE) if path.exists() else None
 
     @cached_property
     def source_labels(self) -> pd.DataFrame | None:
@@ -204,14 +206,14 @@ class Study:
         path = self.path / "labels.parquet"
         if not path.exists():
             return None
-        table = read_table(path)
+        table = read_table(path, remedy=_RESTORE)
         self._refuse_strays(table)
         return table
 
     @cached_property
     def plate_map(self) -> pd.DataFrame:
         """One row per well: ``plate``, ``well``, ``imaged``, then the columns of the plate maps as text."""
-        return read_table(self.path / "platemap.parquet")
+        return read_table(self.path / "platemap.parquet", remedy=_RESTORE)
 
     def write_plate_map(self, table: pd.DataFrame) -> None:
         """Replace the plate map by an edited one, of the same wells; the old one stays where it cannot be written.

@@ -86,6 +86,9 @@ def read_plate(
         raise LayoutError("no folder of images was given.")
     if layout and pattern:
         raise LayoutError("give a layout or a pattern, not both.")
+    for one in map(Path, paths):
+        if (one / "study.json").is_file() and (one / "images.parquet").is_file():  # its masks look like images
+            raise LayoutError(f"{one}: is a study of CellVote. Give the folder that holds its images.")
     folders = [open_folder(Path(one), Path(root) if root is not None else None) for one in paths]
     acquisition = join_acquisitions([_read_one(folder, layout, pattern) for folder in folders])
     problems = dict.fromkeys([*acquisition.problems, *(problem for folder in folders for problem in folder.problems)])

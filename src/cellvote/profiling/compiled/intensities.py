@@ -43,10 +43,11 @@ def grey_sums(
         pivot = pivots[i]
         low = high = pivot
         for k in range(starts[i], starts[i + 1]):
-            y, region = runs[k, 0], runs[k, 3]
+            region = runs[k, 3]
+            row = plane[runs[k, 0], runs[k, 1] : runs[k, 2]]
             total = square = pivot - pivot
-            for x in range(runs[k, 1], runs[k, 2]):
-                value = plane[y, x] + (pivot - pivot)
+            for x in range(len(row)):
+                value = row[x] + (pivot - pivot)
                 away = value - pivot
                 total += away
                 square += away * away
@@ -158,7 +159,11 @@ def count_own(nuclei: npt.NDArray[np.int32], label_ids: Ints, starts: Ints, runs
     """(N,) how many pixels of each cell bear its own label id in another image."""
     counts = np.zeros(len(label_ids), np.int64)
     for i in range(len(label_ids)):
+        label_id = label_ids[i]
+        n = 0
         for k in range(starts[i], starts[i + 1]):
-            for x in range(runs[k, 1], runs[k, 2]):
-                counts[i] += nuclei[runs[k, 0], x] == label_ids[i]
+            row = nuclei[runs[k, 0], runs[k, 1] : runs[k, 2]]
+            for x in range(len(row)):
+                n += row[x] == label_id
+        counts[i] = n
     return counts

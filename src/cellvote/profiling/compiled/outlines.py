@@ -12,24 +12,45 @@ Bytes = npt.NDArray[np.uint8]
 
 
 @compiled
-def count_runs(labels: npt.NDArray[np.int32]) -> tuple[int, int]:
-    """Count the runs of equal foreground pixels along the rows of a YX label image, and find the largest label id."""
+def find_runs(labels: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], int]:
+    """Find the runs of equal foreground pixels along the rows of a YX label image.
+
+    Returns
+    -------
+    found
+        (R, 4) label id, y, first x, and the first x beyond; by place.
+    largest
+        The largest label id; 0 where there is none.
+    """
     height, width = labels.shape
-    n_runs, largest = 0, 0
+    found = np.empty((16 * height + width, 4), np.int32)  # runs of most images; where there are more, it grows
+    n, largest = 0, 0
     for y in range(height):
-        before = 0
+        if n + width > len(found):
+            longer = np.empty((2 * len(found) + width, 4), np.int32)
+            longer[:n] = found[:n]
+            found = longer
+        row = labels[y]
+        before = np.int32(0)
         for x in range(width):
-            label = labels[y, x]
-            if label != before and label > 0:
-                n_runs += 1
-                largest = max(largest, label)
-            before = label
-    return n_runs, largest
+            label = row[x]
+            if label != before:
+                if before > 0:
+                    found[n, 3] = x
+                    n += 1
+                if label > 0:
+                    found[n, 0], found[n, 1], found[n, 2] = label, y, x
+                    largest = max(largest, label)
+                before = label
+        if before > 0:
+            found[n, 3] = width
+            n += 1
+    return found[:n], largest
 
 
 @compiled
-def find_runs(labels: npt.NDArray[np.int32], n_runs: int, largest: int) -> tuple[Ints, Ints, npt.NDArray[np.int32]]:
-    """Find the runs of each object, sorted by label id, then by place.
+def sort_runs(found: npt.NDArray[np.int32], largest: int) -> tuple[Ints, Ints, npt.NDArray[np.int32]]:
+    """Sort the runs of `find_runs` by label id, then by place.
 
     Returns
     -------
@@ -40,25 +61,9 @@ def find_runs(labels: npt.NDArray[np.int32], n_runs: int, largest: int) -> tuple
     runs
         (R, 3) y, first x, and the first x beyond.
     """
-    found = np.empty((n_runs, 4), np.int32)
     counts = np.zeros(largest + 2, np.int64)
-    height, width = labels.shape
-    n = 0
-    for y in range(height):
-        before = 0
-        for x in range(width):
-            label = labels[y, x]
-            if label != before:
-                if before > 0:
-                    found[n, 3] = x
-                    n += 1
-                if label > 0:
-                    found[n, 0], found[n, 1], found[n, 2] = label, y, x
-                    counts[label] += 1
-                before = label
-        if before > 0:
-            found[n, 3] = width
-            n += 1
+    for k in range(len(found)):
+        counts[found[k, 0]] += 1
     n_objects = np.count_nonzero(counts)
     label_ids, starts = np.empty(n_objects, np.int64), np.zeros(n_objects + 1, np.int64)
     i = 0
@@ -68,8 +73,8 @@ def find_runs(labels: npt.NDArray[np.int32], n_runs: int, largest: int) -> tuple
             starts[i + 1] = starts[i] + counts[label]
             counts[label] = starts[i]  # from now on: where its next run goes
             i += 1
-    runs = np.empty((n_runs, 3), np.int32)
-    for k in range(n_runs):
+    runs = np.empty((len(found), 3), np.int32)
+    for k in range(len(found)):
         place = counts[found[k, 0]]
         counts[found[k, 0]] += 1
         runs[place, 0], runs[place, 1], runs[place, 2] = found[k, 1], found[k, 2], found[k, 3]
@@ -128,6 +133,7 @@ def border_pixels(starts: Ints, runs: npt.NDArray[np.int32], boxes: Ints) -> Int
     for i in range(len(starts) - 1):
         room = max(room, (boxes[i, 2] - boxes[i, 0] + 2) * (boxes[i, 3] - boxes[i, 1] + 2))
     own, border = np.zeros(room, np.uint8), np.zeros(room, np.uint8)
+    edge = np.empty(room, np.int64)
     for i in range(len(starts) - 1):
         width = boxes[i, 3] - boxes[i, 1] + 2
         size = (boxes[i, 2] - boxes[i, 0] + 2) * width
@@ -136,14 +142,20 @@ def border_pixels(starts: Ints, runs: npt.NDArray[np.int32], boxes: Ints) -> Int
         for k in range(starts[i], starts[i + 1]):
             row = (runs[k, 0] - boxes[i, 0] + 1) * width - boxes[i, 1] + 1
             own[row + runs[k, 1] : row + runs[k, 2]] = 1
-        for p in range(width, size - width):
-            border[p] = own[p] & ~(own[p - 1] & own[p + 1] & own[p - width] & own[p + width])
-        for p in range(width, size - width):
-            if border[p]:
-                straight = border[p - 1] + border[p + 1] + border[p - width] + border[p + width]
-                above, below = p - width, p + width
-                slanted = border[above - 1] + border[above + 1] + border[below - 1] + border[below + 1]
-                counts[i, kind[1 + 2 * straight + 10 * slanted]] += 1
+        n_edge = 0
+        for k in range(starts[i], starts[i + 1]):
+            row = (runs[k, 0] - boxes[i, 0] + 1) * width - boxes[i, 1] + 1
+            for p in range(row + runs[k, 1], row + runs[k, 2]):
+                if not own[p - 1] & own[p + 1] & own[p - width] & own[p + width]:
+                    border[p] = 1
+                    edge[n_edge] = p
+                    n_edge += 1
+        for k in range(n_edge):
+            p = edge[k]
+            straight = border[p - 1] + border[p + 1] + border[p - width] + border[p + width]
+            above, below = p - width, p + width
+            slanted = border[above - 1] + border[above + 1] + border[below - 1] + border[below + 1]
+            counts[i, kind[1 + 2 * straight + 10 * slanted]] += 1
     return counts[:, 1:]
 
 

@@ -156,7 +156,8 @@ def _of_files(study: Study, folder: Folder, wanted: Wanted) -> Found:
     names, paths = ImageNames(study), _mask_files(study, folder)
     pickled = [path for path in folder.files if path.endswith("_seg.npy")]
     if not paths:
-        raise _nothing(folder, pickled, f"holds no {wanted.kind}: no TIFF or PNG file beside the images of the study.")
+        why = f"holds no {wanted.kind}: no TIFF or PNG file beside the images of the study."
+        raise _nothing(folder, pickled, f"{why} Say where they lie: --set {wanted.kind}=FOLDER.")
     if wanted.pattern:
         pattern = compiled(wanted.pattern)
         if "image" not in pattern.groupindex:

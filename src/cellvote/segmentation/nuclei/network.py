@@ -30,7 +30,43 @@ SIZE_MULTIPLE: Final = 32
 """Sides of the images that `SizeNetwork` takes are multiples of this."""
 
 
-class FlowNetwork(nn.Module):
+class _Pyramid(nn.Module):
+    """A residual U-Net without its last convolution: coarser and coarser, and back up by adding what is finer.
+
+    Parameters
+    ----------
+    stem
+        The first convolution: two views of an image to the finest level.
+    widths
+        Channels of each level, finest first.
+    answers_at
+        The level at which it answers, counted from the finest.
+    """
+
+    def __init__(self, stem: nn.Conv2d, widths: tuple[int, ...], answers_at: int) -> None:
+        super().__init__()
+        self.stem = stem
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
+        self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs[answers_at:]])
+        self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs[answers_at:]])
+        self._answers_at = answers_at
+
+    def _look(self, images: Tensor) -> Tensor:
+        """Turn N1YX images into what is known at the level of the answer."""
+        x = functional.relu(self.stem(_two_views(images)))
+        kept: list[Tensor] = []
+        for block in self.down:
+            x = block(x)
+            kept.append(x)
+        for i in range(len(self.up) - 1, -1, -1):
+            finer = kept[self._answers_at + i]
+            x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + finer
+            x = self.up[i](x)
+        return x
+
+
+class FlowNetwork(_Pyramid):
     """Flows and cell probability of nuclei.
 
     Parameters
@@ -40,29 +76,16 @@ class FlowNetwork(nn.Module):
     """
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(2, widths[0], 6, 2, 2)
-        pairs = list(pairwise(widths))
-        self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
-        self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs])
-        self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs])
+        super().__init__(nn.Conv2d(2, widths[0], 6, 2, 2), widths, answers_at=0)
         self.last = nn.Conv2d(widths[0], 3 * 4, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn N1YX images, scaled by `normalise`, into N3YX: dY, dX (times `FLOW_SCALE`) and the logit of a cell."""
-        x = functional.relu(self.stem(_two_views(images)))
-        kept: list[Tensor] = []
-        for block in self.down:
-            x = block(x)
-            kept.append(x)
-        for i in range(len(self.up) - 1, -1, -1):
-            x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + kept[i]
-            x = self.up[i](x)
-        answer: Tensor = functional.pixel_shuffle(self.last(x), 2)
+        answer: Tensor = functional.pixel_shuffle(self.last(self._look(images)), 2)
         return answer
 
 
-class SizeNetwork(nn.Module):
+class SizeNetwork(_Pyramid):
     """Where nuclei are, roughly, and how large.
 
     Parameters
@@ -72,25 +95,12 @@ class SizeNetwork(nn.Module):
     """
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 64, 96)) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(2, widths[0], 8, 4, 2)
-        pairs = list(pairwise(widths))
-        self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
-        self.narrow = nn.ModuleList([nn.Conv2d(b, a, 1) for a, b in pairs[1:]])
-        self.up = nn.ModuleList([_Block(a, a) for a, _ in pairs[1:]])
+        super().__init__(nn.Conv2d(2, widths[0], 8, 4, 2), widths, answers_at=1)
         self.last = nn.Conv2d(widths[1], 2, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn N1YX images into N2YX at 1/`SIZE_STRIDE`: logit of foreground, log2 of diameter / `DIAMETER_PX`."""
-        x = functional.relu(self.stem(_two_views(images)))
-        kept: list[Tensor] = []
-        for block in self.down:
-            x = block(x)
-            kept.append(x)
-        for i in range(len(self.up) - 1, -1, -1):
-            x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + kept[i + 1]
-            x = self.up[i](x)
-        answer: Tensor = self.last(x)
+        answer: Tensor = self.last(self._look(images))
         return answer
 
 
