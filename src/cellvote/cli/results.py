@@ -1,6 +1,6 @@
 """How results are printed: evaluations, votes, dry runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellvote.jobs.dry_run import DryRun
+    from cellvote.jobs.targets import Target
     from cellvote.study.ledger import FieldRecord
 
 
@@ -78,6 +79,26 @@ def exit_with_failures(failed: "Iterable[FieldRecord]", *, json: bool) -> None:
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:
     found = (baselines.get(name) or {}).get(level)
     return f"{found['accuracy']:.3f}" if found else "–"
+
+
+def print_targets(targets: "Sequence[Target]", split: str, *, json: bool) -> None:
+    """Print what became of each target, dropped ones last."""
+    if json:
+        trained = [one.to_json() for one in targets if not one.dropped]
+        print_json({"targets": trained, "dropped": [one.to_json() for one in targets if one.dropped]})
+        return
+    rows = []
+    for one in targets:
+        if one.dropped:
+            continue
+        interval = one.figures.get("ci95")
+        place = f"{one.baseline:.3f}" if one.baseline is not None else "–"
+        told = f"{interval[0]:.2f}–{interval[1]:.2f}" if interval else "–"
+        accuracy, balanced = (f"{one.figures[name]:.3f}" for name in ("accuracy", "balanced_accuracy"))
+        rows.append((one.target, one.model, one.level, accuracy, told, balanced, place, str(one.figures["n"])))
+    columns = ("target", "classifier", "level", "accuracy", "95 % CI", "balanced", "position, balanced", "n")
+    print_table(f"Accuracy on what was not trained on ({split})", columns, rows)
+    print_notes(f"{one.target}: dropped: {one.dropped}" for one in targets if one.dropped)
 
 
 def print_votes(votes: "pd.DataFrame", by: str, *, json: bool) -> None:

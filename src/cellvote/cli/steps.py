@@ -9,7 +9,14 @@ import typer
 from rich.markup import escape
 
 from cellvote.cli import options
-from cellvote.cli.results import exit_with_failures, print_dry_run, print_evaluation, print_notes, print_votes
+from cellvote.cli.results import (
+    exit_with_failures,
+    print_dry_run,
+    print_evaluation,
+    print_notes,
+    print_targets,
+    print_votes,
+)
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
 from cellvote.settings import parse_assignments, validated
 
@@ -108,7 +115,14 @@ def measure(
 @app.command()
 def train(
     study: options.StudyPath,
-    classes: Annotated[str, typer.Option("--classes", help="COLUMN of the plate map, or COLUMN=a,b")],
+    classes: Annotated[
+        list[str],
+        typer.Option(
+            "--classes",
+            help="COLUMN of the plate map, or COLUMN=a,b; of numbers COLUMN>=1.5 or COLUMN~uniform. Several, or a * in "
+            "a column: one classifier for each",
+        ),
+    ],
     recipe: Annotated[
         str, typer.Option("--recipe", help="A recipe, an architecture, or a file; none: what suits the unit")
     ] = "",
@@ -128,6 +142,7 @@ def train(
 ) -> None:
     """Train a classifier, holding whole wells (or more) out."""
     from cellvote.jobs.dry_run import dry_run_train
+    from cellvote.jobs.targets import train_targets
     from cellvote.jobs.train import plan_training, train_study
     from cellvote.recipes import settings_of_recipe
     from cellvote.study import Study
@@ -137,12 +152,29 @@ def train(
     settings = settings_of_recipe(recipe, given)
     opened = Study.open(study)
     if dry_run:
-        print_dry_run(dry_run_train(opened, plan_training(opened, classes, settings), device), json=json)
+        for one in classes:
+            print_dry_run(dry_run_train(opened, plan_training(opened, one, settings), device), json=json)
+        return
+    if len(classes) > 1 or "*" in classes[0].partition("=")[0]:
+        with watching("Train", progress) as (report, cancel):
+            targets = train_targets(
+                opened,
+                classes,
+                settings=settings,
+                name=name,
+                device=device,
+                overwrite=overwrite,
+                workers=workers,
+                scheduler=scheduler,
+                report=report,
+                cancel=cancel,
+            )
+        print_targets(targets, f"held out by {settings.split_by}", json=json)
         return
     with watching("Train", progress) as (report, cancel):
         classifier = train_study(
             opened,
-            classes,
+            classes[0],
             settings=settings,
             name=name,
             device=device,

@@ -40,4 +40,12 @@ class SplittingSettings(BaseModel, frozen=True):
         "smallest class; downsample-to-second: the largest to the size of the second; none: as they are",
         json_schema_extra={"advanced": True},
     )
+    min_wells: int = Field(
+        8,
+        ge=2,
+        le=100_000,
+        title="Least wells",
+        description="With several targets, one with fewer wells in its smallest class is dropped and listed",
+        json_schema_extra={"advanced": True},
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same classifier")
