@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 import tifffile
 import torch
-from cellpose.dynamics import masks_to_flows_gpu
 from PIL import Image
 from torch.nn import functional
 
+from cellvote.segmentation.heat import flow_directions
 from cellvote.segmentation.nuclei.network import normalise
 
 STORED_DIAMETER_PX = 22.0
@@ -82,7 +82,7 @@ def store(example: Example) -> Stored:
     label_image = resized(torch.from_numpy(example.label_image), factor, "nearest-exact").int().numpy()
     _, label_image = np.unique(label_image, return_inverse=True)
     label_image = label_image.reshape(image.shape)
-    flows, _ = masks_to_flows_gpu(label_image.astype(np.int64), device=torch.device("cpu"))
+    flows = flow_directions(label_image)
     planes = np.stack([image.numpy(), label_image > 0, *flows]).astype(np.float16)
     order = np.argsort(label_image, axis=None, kind="stable")
     ids, first, count = np.unique(label_image.ravel()[order], return_index=True, return_counts=True)

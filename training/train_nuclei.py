@@ -4,7 +4,9 @@
     python training/train_nuclei.py flows DSB2018_FOLDER RUN_FOLDER --minutes 100
     python training/train_nuclei.py pack  DSB2018_FOLDER RUN_FOLDER
 
-``pack`` writes the weights file of the package. How good they are: ``python benchmarks/nuclei.py``.
+On a GPU, crops are drawn by processes of their own, and batches are larger: ``--device cuda --batch 64 --rate 3e-3
+--crop-workers 14``. ``pack`` writes the weights file of the package. How good they are:
+``python benchmarks/nuclei.py``.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from cellvote.segmentation import nuclei
+from cellvote.segmentation.nuclei import network as architecture
 from cellvote.segmentation.nuclei.network import FLOW_SCALE, FlowNetwork, SizeNetwork
 from nuclei_crops import FlowCrops, SizeCrops
 from nuclei_data import Example, Stored, read_examples, store
@@ -49,6 +52,20 @@ def size_loss(answer: Tensor, truth: Tensor) -> Tensor:
     return found + 2 * (error * share).sum() / share.sum().clamp(min=1)
 
 
+class Batches(IterableDataset[tuple[Tensor, Tensor]]):
+    """Batches without end, drawn here or by the processes of a `DataLoader`, each its own."""
+
+    def __init__(self, crops: FlowCrops | SizeCrops, batch: int, first: int) -> None:
+        self.crops, self.batch, self.first = crops, batch, first
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw on; what is drawn depends on the step at which a run goes on."""
+        worker = get_worker_info()
+        self.crops.random = np.random.default_rng([self.first, worker.id if worker else 0])
+        while True:
+            yield self.crops.batch(self.batch)
+
+
 def train(
     network: nn.Module,
     crops: FlowCrops | SizeCrops,
@@ -58,20 +75,22 @@ def train(
     minutes: float,
     batch: int,
     rate: float,
+    device: str = "cpu",
+    crop_workers: int = 0,
 ) -> nn.Module:
     """Train for so many minutes in all runs together, and give the average of the last weights."""
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
     spent, step, losses = 0.0, 0, []
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
-        there = torch.load(checkpoint, weights_only=True)
+        there = torch.load(checkpoint, weights_only=True, map_location=device)
         network.load_state_dict(there["network"])
         average.load_state_dict(there["average"])
         optimiser.load_state_dict(there["optimiser"])
         spent, step = there["spent"], there["step"]
-        crops.random = np.random.default_rng(step)
+    batches = iter(DataLoader(Batches(crops, batch, first=step), batch_size=None, num_workers=crop_workers))
     saved = began = time.monotonic()
     before = spent
     while spent < minutes * 60:
@@ -79,7 +98,7 @@ def train(
         warm = min(1.0, (step + 1) / 200)
         for group in optimiser.param_groups:
             group["lr"] = rate * warm * (0.5 * (1 + math.cos(math.pi * share)) + 0.003)
-        images, truth = crops.batch(batch)
+        images, truth = (part.to(device) for part in next(batches))
         loss = loss_of(network(images.contiguous(memory_format=torch.channels_last)), truth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -87,10 +106,11 @@ def train(
         optimiser.step()
         step += 1
         _blend(average, network, min(0.998, step / (step + 20)))
-        losses.append(loss.item())
+        losses.append(loss.detach())
         spent = before + time.monotonic() - began
         if step % 50 == 0:
-            print(f"{spent / 60:6.1f} min  step {step:6d}  loss {np.mean(losses[-200:]):.4f}", flush=True)
+            mean = torch.stack(losses[-200:]).mean().item()
+            print(f"{spent / 60:6.1f} min  step {step:6d}  loss {mean:.4f}", flush=True)
         if time.monotonic() - saved > 60 or spent >= minutes * 60:
             saved = time.monotonic()
             state = {
@@ -100,7 +120,8 @@ def train(
             }
             torch.save({**state, "spent": spent, "step": step}, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
-            save_file({k: v.contiguous() for k, v in average.state_dict().items()}, folder / "average.safetensors")
+            weights = {name: value.cpu().contiguous() for name, value in average.state_dict().items()}
+            save_file(weights, folder / "average.safetensors")
     return average
 
 
@@ -138,7 +159,7 @@ def pack(run: Path, data: Path) -> None:
         "split": "by the image's name: nuclei_data.part_of",
         "training": steps,
     }
-    path = Path(nuclei.__file__).with_name("nuclei.safetensors")
+    path = Path(architecture.__file__).with_name("nuclei.safetensors")
     save_file(weights, path, metadata={"facts": json.dumps(facts)})
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {json.dumps(facts)}")
 
@@ -152,6 +173,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--parts", default="train", help="train, or train,tune once the settings are chosen")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--batch", type=int, help="default: 8 for flows, 12 for sizes")
+    parser.add_argument("--rate", type=float, help="largest learning rate; default: 1.5e-3 for flows, 2e-3 for sizes")
+    parser.add_argument("--crop-workers", type=int, default=0, help="processes that draw crops; 0: the one that trains")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -162,19 +187,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     examples = [example for part in given.parts.split(",") for example in read_examples(given.data, part)]
     print(f"{len(examples)} images to train on", flush=True)
+    where = {"minutes": given.minutes, "device": given.device, "crop_workers": given.crop_workers}
     if given.what == "flows":
         crops = FlowCrops(stored_examples(examples, folder), 128, seed=0)
-        train(FlowNetwork(), crops, flow_loss, folder, minutes=given.minutes, batch=8, rate=1.5e-3)
+        train(FlowNetwork(), crops, flow_loss, folder, batch=given.batch or 8, rate=given.rate or 1.5e-3, **where)
     else:
-        train(
-            SizeNetwork(),
-            SizeCrops(examples, 256, seed=0),
-            size_loss,
-            folder,
-            minutes=given.minutes,
-            batch=12,
-            rate=2e-3,
-        )
+        sizes = SizeCrops(examples, 256, seed=0)
+        train(SizeNetwork(), sizes, size_loss, folder, batch=given.batch or 12, rate=given.rate or 2e-3, **where)
 
 
 if __name__ == "__main__":

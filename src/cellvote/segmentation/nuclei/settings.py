@@ -11,6 +11,7 @@ from cellvote.plates.acquisition import channel_index
 from cellvote.plates.pixels import Pixels
 from cellvote.segmentation.base import Segmentation
 from cellvote.segmentation.growing import NONE, GrowthSettings, check_channels, keep_between, with_cells
+from cellvote.segmentation.nuclei.contrast import drop_faint
 from cellvote.settings import validated
 
 ADVANCED: Final[JsonDict] = {"advanced": True}
@@ -65,6 +66,15 @@ class NucleiSettings(GrowthSettings, frozen=True, extra="forbid"):
         "0.1 where nuclei alone are wanted",
         json_schema_extra=ADVANCED,
     )
+    least_contrast: float = Field(
+        0.35,
+        ge=0,
+        le=1,
+        title="Least contrast (share)",
+        description="Objects that stand out of their surroundings less than this share of what is usual in the image "
+        "are cytoplasm or glare; 0 keeps all",
+        json_schema_extra=ADVANCED,
+    )
     augment: bool = Field(
         False,
         title="Look four times",
@@ -101,9 +111,11 @@ class NucleiSegmenter:
 
         check_channels(image, self.channels)
         chosen = self.settings
-        nuclei, diameter_px = find_nuclei(image[channel_index(self.channels, chosen.nuclei_channel)], chosen)
+        nuclear = image[channel_index(self.channels, chosen.nuclei_channel)]
+        nuclei, diameter_px = find_nuclei(nuclear, chosen)
         usual_px = np.pi * diameter_px**2 / 4
         nuclei = keep_between(nuclei, (chosen.smallest_nucleus or 0.0) * usual_px, _LARGEST * usual_px)
+        nuclei = drop_faint(nuclear, nuclei, diameter_px, chosen.least_contrast)
         return with_cells(image, nuclei, self.channels, chosen, diameter_px)
 
 
