@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from cellvote.learning.networks.image_network import ImageNetwork
+
 
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions beside a shortcut (He et al., "Deep residual learning", 2016)."""
@@ -25,24 +27,18 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-class SmallResNet(nn.Module):
-    """A residual network of three stages, 24, 48 and 96 wide, on crops of 16 px or more."""
+class SmallResNet(ImageNetwork):
+    """A residual network of three stages, 24, 48 and 96 wide (or as many times more), on images of 16 px or more."""
 
-    def __init__(self, channels: int, n_classes: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, 24, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(24),
+    def __init__(self, channels: int, n_outputs: int, n_measurements: int = 0, width: int = 24) -> None:
+        features = nn.Sequential(
+            nn.Conv2d(channels, width, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            ResidualBlock(24, 24, 1),
-            ResidualBlock(24, 48, 2),
-            ResidualBlock(48, 96, 2),
+            ResidualBlock(width, width, 1),
+            ResidualBlock(width, 2 * width, 2),
+            ResidualBlock(2 * width, 4 * width, 2),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
-        self.head = nn.Linear(96, n_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N×C×H×W crops, scaled to about 0 … 1, to N×K scores before the softmax."""
-        scores: Tensor = self.head(self.features(x))
-        return scores
+        super().__init__(features, 4 * width, n_outputs, n_measurements)
