@@ -1,5 +1,6 @@
 """Classic models on measurements, kept with skops: no pickle."""
 
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -15,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from cellvote.errors import ClassifierError
+from cellvote.learning.settings import TrainSettings
 from cellvote.study.atomic import writing
 
 Features = npt.NDArray[np.float32]
@@ -33,7 +36,11 @@ _DAMAGED: Final = (
 )
 MAX_MODEL_BYTES: Final = 4 * 2**30
 # What our own models hold beyond what skops trusts by itself; anything else in a file is refused.
-_TRUSTED: Final = ["sklearn.tree._tree.Tree", "numpy.dtype"]
+_TRUSTED: Final = [
+    "sklearn.tree._tree.Tree",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+]
 
 
 class ClassicModel(Protocol):
@@ -44,6 +51,29 @@ class ClassicModel(Protocol):
     def predict_proba(self, features: Features) -> npt.NDArray[np.float64]:
         """(N, F) measurements to (N, K) probabilities."""
         ...
+
+
+def fit_classic(
+    features: Features, codes: npt.NDArray[np.int64], settings: TrainSettings, jobs: int = 1
+) -> ClassicModel:
+    """Fit the scikit-learn model that the settings name: on measurements, or on embeddings.
+
+    Parameters
+    ----------
+    features, codes
+        (N, F) and (N,) class numbers.
+    jobs
+        How many threads; the result is the same with any number.
+    """
+    match settings.architecture:
+        case "forest":
+            return fit_forest(features, codes, settings.n_trees, settings.seed, jobs)
+        case "boosting":
+            return fit_boosting(features, codes, settings.n_rounds, settings.seed, jobs)
+        case "embeddings":
+            return fit_head(features, codes, settings.seed)
+        case _:
+            return fit_logistic(features, codes, settings.seed)
 
 
 def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int) -> ClassicModel:
@@ -57,6 +87,20 @@ def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, s
     return pipeline
 
 
+def fit_boosting(features: Features, codes: npt.NDArray[np.int64], n_rounds: int, seed: int, jobs: int) -> ClassicModel:
+    """Fit gradient-boosted trees (Ke et al., LightGBM, 2017), each class weighing the same.
+
+    All rounds are done: stopping early would watch cells of the very wells that are learned from. Gaps need no
+    filling in: each split sends them to one side.
+    """
+    model: ClassicModel = HistGradientBoostingClassifier(
+        max_iter=n_rounds, early_stopping=False, class_weight="balanced", random_state=seed
+    )
+    with threadpool_limits(jobs, user_api="openmp"):  # threads share out columns, and add nothing up between them
+        model.fit(features, codes)  # type: ignore[attr-defined]
+    return model
+
+
 def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int) -> ClassicModel:
     """Fit logistic regression on standardised measurements, each class weighing the same."""
     pipeline: ClassicModel = make_pipeline(
@@ -65,6 +109,21 @@ def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int) ->
         LogisticRegression(max_iter=5000, class_weight="balanced", random_state=seed),
     )
     with threadpool_limits(1):  # the same sums in the same order on every machine
+        pipeline.fit(features, codes)  # type: ignore[attr-defined]
+    return pipeline
+
+
+def fit_head(features: Features, codes: npt.NDArray[np.int64], seed: int) -> ClassicModel:
+    """Fit logistic regression on the features of a frozen network, each class weighing the same.
+
+    They are many and say much of the same, so weights are held smaller than on measurements (C = 0.01): that is
+    what makes it train in seconds, too.
+    """
+    pipeline: ClassicModel = make_pipeline(
+        StandardScaler(), LogisticRegression(C=0.01, max_iter=200, tol=1e-3, class_weight="balanced", random_state=seed)
+    )
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are enough for a head
         pipeline.fit(features, codes)  # type: ignore[attr-defined]
     return pipeline
 
@@ -102,4 +161,38 @@ def read_models(path: Path) -> list[ClassicModel]:
         raise ClassifierError(f"{path}: is damaged or of another version ({error}). Train again.") from error
     if not isinstance(models, list) or not all(hasattr(model, "predict_proba") for model in models):
         raise ClassifierError(f"{path}: does not hold classifiers. Train again.")
+    if not all(_is_sound(model) for model in models):
+        raise ClassifierError(f"{path}: a tree in it points outside of itself: refused. Train again.")
     return models
+
+
+def _is_sound(model: Any) -> bool:
+    """Whether every branch of a model's trees leads further down inside its tree, to a column that there is.
+
+    Trees are walked through in C without a look at where they lead: a forged one would read other memory, or go round
+    in circles.
+    """
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    n_features = int(getattr(last, "n_features_in_", 0))
+    if isinstance(last, RandomForestClassifier):
+        trees = [one.tree_ for one in last.estimators_]
+        return all(
+            _leads_down(t.children_left, t.children_right, t.feature, t.children_left == -1, n_features) for t in trees
+        )
+    if isinstance(last, HistGradientBoostingClassifier):
+        nodes = [tree.nodes for trees in last._predictors for tree in trees]  # noqa: SLF001 (nothing public holds them)
+        return all(
+            not n["is_categorical"].any()
+            and _leads_down(n["left"], n["right"], n["feature_idx"], n["is_leaf"] != 0, n_features)
+            for n in nodes
+        )
+    return True
+
+
+def _leads_down(
+    left: npt.NDArray[Any], right: npt.NDArray[Any], column: npt.NDArray[Any], is_leaf: npt.NDArray[Any], n_columns: int
+) -> bool:
+    own = np.arange(len(left))
+    inside = [(own < child) & (child < len(left)) for child in (left.astype(np.int64), right.astype(np.int64))]
+    known = (column >= 0) & (column < n_columns)
+    return len(left) > 0 and bool((is_leaf | (inside[0] & inside[1] & known)).all())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import ClassifierError
-from cellvote.learning.classic import ClassicModel, fit_forest, fit_logistic, read_models, write_models
+from cellvote.learning.classic import ClassicModel, fit_classic, read_models, write_models
 from cellvote.learning.inputs import Features
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.splits import inner_validation
@@ -88,7 +88,7 @@ def train_classic(
     report: Report,
     cancel: CancelToken,
 ) -> list[ClassicModel]:
-    """Fit a forest or logistic regression for each fold, going on from the folds that are done."""
+    """Fit a model on measurements, or the head on embeddings, for each fold, going on from the folds that are done."""
     models: list[ClassicModel] = []
     for fold in range(cells.n_folds):
         cancel.raise_if_cancelled()
@@ -97,10 +97,7 @@ def train_classic(
         if path.exists():
             model = _read_checkpoint(path)
         else:
-            if settings.architecture == "forest":
-                model = fit_forest(features[train], cells.codes[train], settings.n_trees, settings.seed, jobs)
-            else:
-                model = fit_logistic(features[train], cells.codes[train], settings.seed)
+            model = fit_classic(features[train], cells.codes[train], settings, jobs)
             write_models(path, [model])
         models.append(model)
         said = model.classes_[model.predict_proba(features[train]).argmax(axis=1)]

@@ -35,7 +35,7 @@ def find_architecture(name: str) -> Architecture:
             timm_name,
             "network",
             "timm (R. Wightman, PyTorch Image Models)",
-            build=timm_builder(timm_name),
+            build=timm_builder(timm_name, tried=False),
             least_px=1,  # found out by trying
             backbone=timm_name,
         )

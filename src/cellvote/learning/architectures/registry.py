@@ -45,13 +45,13 @@ def _fusion(shape: NetworkShape) -> "nn.Module":
     return Fusion(shape)
 
 
-def timm_builder(timm_name: str) -> Builder:
-    """Make the builder of a timm model with a linear head."""
+def timm_builder(timm_name: str, *, tried: bool) -> Builder:
+    """Make the builder of a timm model with a linear head; ``tried``: its least size is known."""
 
     def build(shape: NetworkShape) -> "nn.Module":
         from cellvote.learning.networks.timm_backbone import build_timm_network
 
-        return build_timm_network(timm_name, shape)
+        return build_timm_network(timm_name, shape, tried=tried)
 
     return build
 
@@ -88,7 +88,7 @@ def _known(name: str, title: str, timm_name: str, source: str, least_px: int = 3
         title,
         "network",
         source,
-        build=timm_builder(timm_name),
+        build=timm_builder(timm_name, tried=True),
         least_px=least_px,
         backbone=timm_name,
         **about,  # type: ignore[arg-type]
@@ -155,7 +155,13 @@ _ALL: Final = (
         "resnet50",
         f"{_REPORT_002}; {_REPORT_004}; He et al., Deep residual learning for image recognition, 2016",
         usual_px=(512, 512),
-        hints={"optimizer": "adam", "learning_rate": 3e-4, "schedule": "exponential", "schedule_factor": 0.95, "epochs": 15},
+        hints={
+            "optimizer": "adam",
+            "learning_rate": 3e-4,
+            "schedule": "exponential",
+            "schedule_factor": 0.95,
+            "epochs": 15,
+        },
     ),
     _known(
         "inception-v3",

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cellvote.errors import ClassifierError
+from cellvote.learning.architectures import find_architecture
+from cellvote.study.atomic import file_checksum
 
 Tensors = dict[str, Tensor]
 
@@ -17,6 +20,65 @@ MAX_BYTES: Final = 16 * 2**30
 _INSIDE: Final = ("state_dict_ema", "model_ema", "state_dict", "model", "network")
 _LEGACY_TORCH: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _PREFIXES: Final = ("module.", "_orig_mod.")
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """What a network starts from.
+
+    Attributes
+    ----------
+    path
+        The file of its weights; None where they are drawn anew.
+    note
+        That in one sentence; empty where nothing else was asked for.
+    about
+        What is kept of the file in ``model.json``: its name, checksum, and timm's name and licence of its contents.
+    """
+
+    path: Path | None = None
+    note: str = ""
+    about: dict[str, str] = field(default_factory=dict)
+
+
+def choose_start(
+    architecture: str, pretrained: Literal["no", "if-there", "yes", "download"] = "no", weights: str = ""
+) -> StartingWeights:
+    """Choose what a network starts from, before anything is trained; give its path to `build_architecture`.
+
+    Parameters
+    ----------
+    pretrained
+        As the setting of this name says.
+    weights
+        A file of weights, which is taken whatever ``pretrained`` says; none where empty.
+
+    Raises
+    ------
+    ClassifierError
+        Where the weights are not there and training from scratch was not asked for, or the architecture takes none.
+    """
+    found = find_architecture(architecture)
+    if pretrained == "no" and not weights:
+        if found.is_frozen:
+            raise ClassifierError(
+                f"{architecture} keeps the weights of its {found.backbone}, so it needs pretrained ones. "
+                "--set pretrained=yes or download, or --set weights=PATH; with if-there it goes on with random ones."
+            )
+        return StartingWeights()
+    if found.backbone is None:
+        raise ClassifierError(f"{architecture} has no pretrained weights: train it from scratch, pretrained=no.")
+    try:
+        wanted: Literal[True, "download"] = "download" if pretrained == "download" else True
+        path = find_weights(found.backbone, Path(weights).expanduser() if weights else wanted)
+    except ClassifierError as error:
+        if pretrained != "if-there" or weights:
+            raise
+        return StartingWeights(None, f"from scratch, since: {error}")
+    about = timm.get_pretrained_cfg(found.backbone)
+    licence = str(about.license or "") if about is not None and not weights else ""
+    kept = {"file": path.name, "checksum": file_checksum(path), "network": found.backbone, "licence": licence}
+    return StartingWeights(path, f"from the pretrained weights {path}", kept)
 
 
 def find_weights(timm_name: str, pretrained: Literal[True, "download"] | Path) -> Path:
@@ -35,7 +97,7 @@ def find_weights(timm_name: str, pretrained: Literal[True, "download"] | Path) -
     if isinstance(pretrained, Path):
         if not pretrained.is_file():
             raise ClassifierError(
-                f"{pretrained}: there is no such file of weights. Give the path of one, or yes, download or no."
+                f"{pretrained}: there is no such file of weights. Check the path, or leave it out for timm's cache."
             )
         return pretrained
     cached = cached_weights(timm_name)
@@ -105,7 +167,7 @@ def _ways_out(about: Any) -> str:
     if about is not None and about.hf_hub_id:
         place = f"{_file_names(about)[0]} of https://huggingface.co/{about.hf_hub_id}"
     return (
-        f"Without a network: fetch {place} elsewhere, copy it here and give its path, --set pretrained=PATH. "
+        f"Without a network: fetch {place} elsewhere, copy it here and give its path, --set weights=PATH. "
         "Or train from scratch: --set pretrained=no."
     )
 
@@ -133,7 +195,7 @@ def read_weights(path: Path) -> Tensors:
         if n_bytes > MAX_BYTES:
             raise ClassifierError(f"{path}: larger than 16 GiB: refused.")
         content: Any
-        if start.startswith(b"PK") or start.startswith(_LEGACY_TORCH):
+        if start.startswith((b"PK", _LEGACY_TORCH)):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK"))
         elif start[8:9] == b"{":
             content = safetensors.torch.load_file(path)

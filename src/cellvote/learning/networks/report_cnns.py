@@ -1,5 +1,7 @@
 """The small networks that the reports built by hand, layer by layer as they list them."""
 
+import itertools
+
 from torch import nn
 
 from cellvote.learning.architectures.architecture import NetworkShape
@@ -36,7 +38,7 @@ class DeepCNN(ImageNetwork):
         widths = (shape.channels, 32, 64, 128, 256)
         layers: list[nn.Module] = []
         height, width = shape.height_px, shape.width_px
-        for number, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for number, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
             if number:
                 layers.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Self
 
 import timm
@@ -53,37 +54,52 @@ class Backbone(nn.Module):
         return features
 
 
-def build_timm_network(timm_name: str, shape: NetworkShape) -> nn.Module:
+def build_timm_network(timm_name: str, shape: NetworkShape, *, tried: bool = False) -> nn.Module:
     """Build a timm model with a linear head of our own.
+
+    Parameters
+    ----------
+    tried
+        Whether it is known to take images of this size; otherwise that is tried first.
 
     Raises
     ------
     ClassifierError
         Where it takes no images of this size, or its pretrained weights are not there.
     """
-    backbone = build_backbone(timm_name, shape)
+    backbone = build_backbone(timm_name, shape, tried=tried)
     return ImageNetwork(backbone, backbone.n_features, shape.n_outputs, shape.n_measurements)
 
 
-def build_backbone(timm_name: str, shape: NetworkShape) -> Backbone:
+def build_backbone(timm_name: str, shape: NetworkShape, *, tried: bool = True) -> Backbone:
     """Build a timm model that gives features, filled with pretrained weights where those are asked for.
+
+    Parameters
+    ----------
+    tried
+        As for `build_timm_network`.
 
     Raises
     ------
     ClassifierError
         Where it takes no images of this size, or its pretrained weights are not there or do not fit.
     """
-    n_features = _count_features(timm_name, shape)
     size = (shape.height_px, shape.width_px)
+    n_features = None if tried else _count_features(timm_name, shape.channels, size)
     if shape.pretrained is False:
-        return Backbone(_created(timm_name, shape.channels, size), n_features)
+        network = _created(timm_name, shape.channels, size)
+        return Backbone(network, n_features or _said_features(network))
     path = find_weights(timm_name, shape.pretrained)
     network = _created(timm_name, 3, size)
     fill_in(network, read_weights(path), timm_name, path)
     widen_first_convolutions(network, shape.channels, timm_name)
     about: Any = network.pretrained_cfg
     mean, std = (sum(about[key]) / len(about[key]) for key in ("mean", "std"))
-    return Backbone(network, n_features, mean, std)
+    return Backbone(network, n_features or _said_features(network), mean, std)
+
+
+def _said_features(network: Any) -> int:
+    return int(network.head_hidden_size)
 
 
 def widen_first_convolutions(network: nn.Module, channels: int, name: str) -> None:
@@ -123,29 +139,30 @@ def _first_convolutions(network: Any, name: str) -> Iterator[nn.Module]:
 
 def _created(timm_name: str, channels: int, size: tuple[int, int]) -> nn.Module:
     about = timm.get_pretrained_cfg(timm_name)
-    sized = {"img_size": size} if about is not None and about.fixed_input_size else {}
+    sized: dict[str, Any] = {"img_size": size} if about is not None and about.fixed_input_size else {}
     network: nn.Module = timm.create_model(timm_name, num_classes=0, in_chans=channels, **sized)
     return network
 
 
-def _count_features(timm_name: str, shape: NetworkShape) -> int:
+@lru_cache(maxsize=32)
+def _count_features(timm_name: str, channels: int, size: tuple[int, int]) -> int:
     """Run it on no memory at all: says how many features there are, and whether it takes images of this size."""
     try:
-        return _features_at(timm_name, shape.channels, (shape.height_px, shape.width_px))
+        return _features_at(timm_name, channels, size)
     except _REFUSED as error:
         reason = " ".join(str(error).split())[:120]
     raise ClassifierError(
-        f"{timm_name} takes no images of {shape.height_px}×{shape.width_px} px with {shape.channels} channels "
-        f"({reason}).{_size_that_fits(timm_name, shape)}"
+        f"{timm_name} takes no images of {size[0]}×{size[1]} px with {channels} channels "
+        f"({reason}).{_size_that_fits(timm_name, channels, min(size))}"
     )
 
 
-def _size_that_fits(timm_name: str, shape: NetworkShape) -> str:
+def _size_that_fits(timm_name: str, channels: int, too_small_px: int) -> str:
     for size_px in _TRIED_PX:
-        if size_px <= min(shape.height_px, shape.width_px):
+        if size_px <= too_small_px:
             continue
         try:
-            _features_at(timm_name, shape.channels, (size_px, size_px))
+            _features_at(timm_name, channels, (size_px, size_px))
         except _REFUSED:
             continue
         return f" The next size that it takes is {size_px} px."
