@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from cellvote.errors import ClassifierError, StudyError
-from cellvote.learning.architectures import CLASSIC
+from cellvote.learning.architectures import is_network
 from cellvote.learning.inputs import Inputs
 from cellvote.plates.acquisition import FIELD
 from cellvote.study.atomic import read_json, read_table
@@ -66,8 +66,8 @@ class Classifier:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is fed crops."""
-        return self.info.inputs.has_images
+        """Whether its models are networks; a head on embeddings is fed images, too, and is none."""
+        return is_network(self.info.architecture)
 
     @property
     def weights_path(self) -> Path:
@@ -117,7 +117,7 @@ def combine(fold: npt.NDArray[np.int64], n_folds: int, n_classes: int, predict_r
 
 def weights_name(architecture: str) -> str:
     """Name the file that holds the models of an architecture."""
-    return "model.skops" if architecture in CLASSIC else "model.safetensors"
+    return "model.safetensors" if is_network(architecture) else "model.skops"
 
 
 def load_classifier(folder: Path) -> Classifier:

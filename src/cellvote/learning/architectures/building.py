@@ -26,7 +26,8 @@ def build_architecture(
 
     It is called as ``network(images)``, or ``network(images, measurements)`` where it is fed measurements; ``fusion``
     as ``network(mask, flows, measurements)``. It gives N×K scores before the softmax, or N×1 before the sigmoid (see
-    `output_count`). All but ``fusion`` have ``features(images)`` (N×F, pooled) and a ``head``.
+    `output_count`). What it gives is ``network.head(network.features(…))``; all but ``fusion`` have a ``backbone`` that
+    turns images alone into N×F features, pooled.
 
     Parameters
     ----------

@@ -22,18 +22,24 @@ class Fusion(nn.Module):
         super().__init__()
         self.mask, self.flows = build_backbone("efficientnet_b0", shape), build_backbone("efficientnet_b0", shape)
         self.branch = MeasurementBranch(shape.n_measurements)
-        self.n_features = self.mask.n_features + self.flows.n_features + MEASUREMENT_FEATURES
+        n_joined = self.mask.n_features + self.flows.n_features + MEASUREMENT_FEATURES
         self.attention = nn.Sequential(
-            nn.Linear(self.n_features, ATTENTION_WIDTH),
+            nn.Linear(n_joined, ATTENTION_WIDTH),
             nn.ReLU(inplace=True),
-            nn.Linear(ATTENTION_WIDTH, self.n_features),
+            nn.Linear(ATTENTION_WIDTH, n_joined),
             nn.Sigmoid(),
         )
-        self.projection = nn.Sequential(nn.Linear(self.n_features, PROJECTION_WIDTH), nn.ReLU(inplace=True))
+        self.projection = nn.Sequential(nn.Linear(n_joined, PROJECTION_WIDTH), nn.ReLU(inplace=True))
+        self.n_features = PROJECTION_WIDTH
         self.head = nn.Linear(PROJECTION_WIDTH, shape.n_outputs)
+
+    def features(self, mask: Tensor, flows: Tensor, measurements: Tensor) -> Tensor:
+        """N×4×H×W mask images, N×4×H×W flow images and N×M measurements to N×512, what the head is given."""
+        joined = torch.cat([self.mask(mask), self.flows(flows), self.branch(measurements)], dim=1)
+        projected: Tensor = self.projection(joined * self.attention(joined))
+        return projected
 
     def forward(self, mask: Tensor, flows: Tensor, measurements: Tensor) -> Tensor:
         """N×4×H×W mask images, N×4×H×W flow images and N×M measurements to N×K scores."""
-        features = torch.cat([self.mask(mask), self.flows(flows), self.branch(measurements)], dim=1)
-        scores: Tensor = self.head(self.projection(features * self.attention(features)))
+        scores: Tensor = self.head(self.features(mask, flows, measurements))
         return scores

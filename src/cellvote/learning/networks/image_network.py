@@ -22,24 +22,24 @@ class MeasurementBranch(nn.Sequential):
 
 
 class ImageNetwork(nn.Module):
-    """Features of images, those of measurements beside them where there are any, and a head on both.
+    """A backbone on images, a branch for measurements beside it where there are any, and a head on both.
 
     Attributes
     ----------
-    features
-        N×C×H×W to N×F, pooled.
-    head
-        N×F, or N×(F + 32) with measurements, to N×K scores.
+    backbone
+        N×C×H×W images to N×F features, pooled.
     branch
         N×M measurements to N×32, or none.
+    head
+        What `features` gives to N×K scores.
     """
 
     branch: MeasurementBranch | None
 
-    def __init__(self, features: nn.Module, n_features: int, n_outputs: int, n_measurements: int = 0) -> None:
+    def __init__(self, backbone: nn.Module, n_features: int, n_outputs: int, n_measurements: int = 0) -> None:
         super().__init__()
         self.n_features = n_features
-        self.features = features
+        self.backbone = backbone
         self.branch = MeasurementBranch(n_measurements) if n_measurements else None
         self.head = self.make_head(n_features + (MEASUREMENT_FEATURES if n_measurements else 0), n_outputs)
 
@@ -47,10 +47,14 @@ class ImageNetwork(nn.Module):
         """Make what turns features into scores: one linear layer, unless an architecture says otherwise."""
         return nn.Linear(n_in, n_outputs)
 
-    def forward(self, images: Tensor, measurements: Tensor | None = None) -> Tensor:
-        """N×C×H×W images, scaled to about 0 … 1, and N×M measurements where it is fed any, to N×K scores."""
-        features: Tensor = self.features(images)
+    def features(self, images: Tensor, measurements: Tensor | None = None) -> Tensor:
+        """N×C×H×W images, and N×M measurements where it is fed any, to N×F or N×(F + 32), what the head is given."""
+        features: Tensor = self.backbone(images)
         if self.branch is not None:
             features = torch.cat([features, self.branch(measurements)], dim=1)
-        scores: Tensor = self.head(features)
+        return features
+
+    def forward(self, images: Tensor, measurements: Tensor | None = None) -> Tensor:
+        """N×C×H×W images, scaled to about 0 … 1, and N×M measurements where it is fed any, to N×K scores."""
+        scores: Tensor = self.head(self.features(images, measurements))
         return scores

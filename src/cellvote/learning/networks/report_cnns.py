@@ -17,14 +17,14 @@ class WideCNN(ImageNetwork):
 
     def __init__(self, shape: NetworkShape) -> None:
         n_pixels = (shape.height_px - 2) * (shape.width_px - 2)
-        features = nn.Sequential(
+        backbone = nn.Sequential(
             nn.Conv2d(shape.channels, 32, 3),
             nn.ReLU(inplace=True),
             nn.Flatten(),
             nn.Linear(32 * n_pixels, 32),
             nn.ReLU(inplace=True),
         )
-        super().__init__(features, 32, shape.n_outputs, shape.n_measurements)
+        super().__init__(backbone, 32, shape.n_outputs, shape.n_measurements)
         draw_xavier(self)  # as Keras does
 
 
@@ -57,7 +57,7 @@ class RxRx1Baseline(ImageNetwork):
 
     def __init__(self, shape: NetworkShape) -> None:
         height, width = _quartered(_quartered(shape.height_px)), _quartered(_quartered(shape.width_px))
-        features = nn.Sequential(
+        backbone = nn.Sequential(
             nn.Conv2d(shape.channels, 16, 7, 2, 3, bias=False),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
@@ -68,7 +68,7 @@ class RxRx1Baseline(ImageNetwork):
             nn.Linear(64 * height * width, 2216, bias=False),
             nn.ReLU(inplace=True),
         )
-        super().__init__(features, 2216, shape.n_outputs, shape.n_measurements)
+        super().__init__(backbone, 2216, shape.n_outputs, shape.n_measurements)
 
     def make_head(self, n_in: int, n_outputs: int) -> nn.Module:
         """Make the last layer, without bias."""

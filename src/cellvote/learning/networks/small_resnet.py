@@ -31,7 +31,7 @@ class SmallResNet(ImageNetwork):
     """A residual network of three stages, 24, 48 and 96 wide (or as many times more), on images of 16 px or more."""
 
     def __init__(self, channels: int, n_outputs: int, n_measurements: int = 0, width: int = 24) -> None:
-        features = nn.Sequential(
+        backbone = nn.Sequential(
             nn.Conv2d(channels, width, 3, 2, 1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
@@ -41,4 +41,4 @@ class SmallResNet(ImageNetwork):
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
-        super().__init__(features, 4 * width, n_outputs, n_measurements)
+        super().__init__(backbone, 4 * width, n_outputs, n_measurements)

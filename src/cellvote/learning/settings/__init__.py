@@ -1,5 +1,8 @@
 """How a classifier is trained: one model for the form, the command line and the saved file."""
 
+from typing import Final
+
+from cellvote.learning.architectures import EMBEDDINGS
 from cellvote.learning.settings.augmentation import AugmentationSettings
 from cellvote.learning.settings.feeding import FeedingSettings
 from cellvote.learning.settings.fitting import ClassicSettings, FittingSettings, StartingSettings
@@ -28,8 +31,16 @@ class TrainSettings(
     """
 
 
+_OF_TRAINED_NETWORKS: Final = frozenset(
+    {*AugmentationSettings.model_fields, *FittingSettings.model_fields}
+    | {"initialisation", "fine_tune_by", "fine_tune_epochs"}
+)
+
+
 def uses(name: str, architecture: str) -> bool:
     """Whether an architecture uses a setting."""
+    if architecture == EMBEDDINGS and name in _OF_TRAINED_NETWORKS:
+        return False  # its network is frozen
     extra = TrainSettings.model_fields[name].json_schema_extra
     if not isinstance(extra, dict):
         return True

@@ -1,10 +1,18 @@
 """How a classifier is fitted: settings of models on measurements, and of the training loop of networks."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 
+from cellvote.learning.architectures import ARCHITECTURES
 from cellvote.learning.settings.feeding import NETWORK, NETWORK_ADVANCED
+
+_STARTING: Final[JsonDict] = {
+    "except": [one.name for one in ARCHITECTURES.values() if one.backbone is None and one.kind != "embeddings"],
+    "advanced": True,
+}
+"""Of what can start from pretrained weights."""
 
 
 class ClassicSettings(BaseModel, frozen=True):
@@ -124,13 +132,13 @@ class StartingSettings(BaseModel, frozen=True):
         title="Pretrained weights",
         description="if-there: from the file or cache where they are, else from scratch, and said so; yes: nothing "
         "else will do; download: fetched where they are not there",
-        json_schema_extra=NETWORK_ADVANCED,
+        json_schema_extra=_STARTING,
     )
     weights: str = Field(
         "",
         title="Weights file",
         description="safetensors or pth to start from; empty: timm's cache",
-        json_schema_extra=NETWORK_ADVANCED,
+        json_schema_extra=_STARTING,
     )
     initialisation: Literal["usual", "xavier"] = Field(
         "usual", title="Initialisation", description="Of what is not pretrained", json_schema_extra=NETWORK_ADVANCED
