@@ -1,4 +1,4 @@
-"""Forests and logistic regression, and files that nobody should trust."""
+"""Forests, boosting and logistic regression, and files that nobody should trust."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer
 
 from cellvote.errors import ClassifierError
-from cellvote.learning.classic import ClassicModel, fit_forest, fit_logistic, read_models, write_models
+from cellvote.learning.classic import (
+    ClassicModel,
+    fit_boosting,
+    fit_classic,
+    fit_forest,
+    fit_head,
+    fit_logistic,
+    read_models,
+    write_models,
+)
+from cellvote.learning.settings import TrainSettings
 
 RANDOM = np.random.default_rng(0)
 CODES = np.arange(60) % 3
@@ -23,6 +33,7 @@ EMPTY_COLUMN = np.where(np.arange(4) == 1, np.nan, FEATURES).astype(np.float32)
 
 FITS: dict[str, Callable[..., ClassicModel]] = {
     "forest": lambda features: fit_forest(features, CODES, 10, 0, 1),
+    "boosting": lambda features: fit_boosting(features, CODES, 10, 0, 1),
     "logistic": lambda features: fit_logistic(features, CODES, 0),
 }
 
@@ -65,6 +76,70 @@ def test_a_forest_says_the_same_bytes_with_any_number_of_threads() -> None:
     one, many = (fit_forest(FEATURES, CODES, 100, 0, jobs) for jobs in (1, 4))
     expected = one.predict_proba(features).tobytes()
     assert {many.predict_proba(features).tobytes() for _ in range(5)} == {expected}
+
+
+def test_boosting_learns_the_same_with_any_number_of_threads() -> None:
+    features = RANDOM.normal(size=(3000, 8)).astype(np.float32)
+    codes = (features[:, 0] > 0).astype(np.int64) + (features[:, 1] > 0.5)
+    one, two = (fit_boosting(features, codes, 10, 0, jobs).predict_proba(features) for jobs in (1, 2))
+    assert one.tobytes() == two.tobytes()
+
+
+def test_boosting_lets_each_class_weigh_the_same() -> None:
+    codes = np.r_[np.zeros(950, np.int64), np.ones(50, np.int64)]
+    noise = RANDOM.normal(size=(1000, 2)).astype(np.float32)
+    assert abs(fit_boosting(noise, codes, 10, 0, 1).predict_proba(noise)[:, 1].mean() - 0.5) < 0.15
+
+
+def test_a_head_on_many_features_is_trained_without_a_warning_and_comes_back_from_disk(tmp_path: Path) -> None:
+    codes = np.arange(300) % 3
+    features = (RANDOM.normal(size=(300, 500)) + 0.5 * np.eye(3, 500)[codes]).astype(np.float32)
+    features[:, 7] = 0  # a feature that is dead
+    head = fit_head(features, codes, 0)
+    assert (head.predict_proba(features).argmax(axis=1) == codes).mean() > 0.9
+    write_models(tmp_path / "model.skops", [head])
+    again = read_models(tmp_path / "model.skops")[0]
+    assert np.array_equal(again.predict_proba(features), head.predict_proba(features))
+
+
+def test_the_settings_say_which_model_is_fitted() -> None:
+    fitted = {
+        name: fit_classic(
+            EMPTY_COLUMN if name == "forest" else FEATURES[:, :3], CODES, TrainSettings(architecture=name)
+        )
+        for name in ("forest", "boosting", "logistic", "embeddings")
+    }
+    assert [type(getattr(m, "steps", [("", m)])[-1][1]).__name__ for m in fitted.values()] == [
+        "RandomForestClassifier",
+        "HistGradientBoostingClassifier",
+        "LogisticRegression",
+        "LogisticRegression",
+    ]
+
+
+@pytest.mark.parametrize(
+    "forge", [{"left": 2**31}, {"left": 0}, {"feature_idx": 10_000}, {"is_categorical": 1}], ids=str
+)
+def test_a_tree_of_boosting_that_points_outside_of_itself_is_refused(tmp_path: Path, forge: dict[str, int]) -> None:
+    model: Any = FITS["boosting"](FEATURES)
+    for name, value in forge.items():
+        model.steps[-1][1]._predictors[0][0].nodes[name][0] = value
+    write_models(tmp_path / "model.skops", [model])
+    with pytest.raises(ClassifierError, match="points outside of itself"):
+        read_models(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize("forge", [{"left_child": 10_000}, {"left_child": 0}, {"feature": 99}], ids=str)
+def test_a_tree_of_a_forest_that_points_outside_of_itself_is_refused(tmp_path: Path, forge: dict[str, int]) -> None:
+    model: Any = FITS["forest"](FEATURES)
+    tree = model.steps[-1][1].estimators_[0].tree_
+    state = tree.__getstate__()
+    for name, value in forge.items():
+        state["nodes"][name][0] = value
+    tree.__setstate__(state)
+    write_models(tmp_path / "model.skops", [model])
+    with pytest.raises(ClassifierError, match="points outside of itself"):
+        read_models(tmp_path / "model.skops")
 
 
 class Foreign:

@@ -90,15 +90,15 @@ def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, s
 def fit_boosting(features: Features, codes: npt.NDArray[np.int64], n_rounds: int, seed: int, jobs: int) -> ClassicModel:
     """Fit gradient-boosted trees (Ke et al., LightGBM, 2017), each class weighing the same.
 
-    All rounds are done: stopping early would watch cells of the very wells that are learned from. Gaps need no
-    filling in: each split sends them to one side.
+    All rounds are done: stopping early would watch cells of the very wells that are learned from.
     """
-    model: ClassicModel = HistGradientBoostingClassifier(
+    boosting = HistGradientBoostingClassifier(
         max_iter=n_rounds, early_stopping=False, class_weight="balanced", random_state=seed
     )
+    pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), boosting)
     with threadpool_limits(jobs, user_api="openmp"):  # threads share out columns, and add nothing up between them
-        model.fit(features, codes)  # type: ignore[attr-defined]
-    return model
+        pipeline.fit(features, codes)  # type: ignore[attr-defined]
+    return pipeline
 
 
 def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int) -> ClassicModel:

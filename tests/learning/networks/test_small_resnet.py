@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cellvote.learning.architectures import build_architecture
+from cellvote.learning.networks.small_resnet import SmallResNet
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
@@ -15,10 +16,11 @@ def test_crops_become_a_score_for_each_class(channels: int, size_px: int) -> Non
     assert scores.isfinite().all()
 
 
-def test_its_weights_are_as_many_as_those_of_classifiers_on_disk() -> None:
-    network = build_architecture("small-resnet", channels=3, size_px=32, n_classes=4)
-    assert sum(weight.numel() for weight in network.parameters()) == 173_692
-    assert len(network.state_dict()) == 56
+def test_twice_as_wide_is_four_times_as_large() -> None:
+    usual, wide = SmallResNet(3, 4), SmallResNet(3, 4, width=48)
+    assert wide.n_features == 2 * usual.n_features
+    many, few = (sum(weight.numel() for weight in network.parameters()) for network in (wide, usual))
+    assert 3.9 < many / few < 4
 
 
 def test_the_weights_come_from_the_seed_alone() -> None:
