@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = ["PyQt6", "PySide6", "cellpose", "napari", "numba", "qtpy", "superqt", "torch"]
+HEAVY = ["PyQt6", "PySide6", "cellpose", "napari", "numba", "qtpy", "superqt", "timm", "torch"]
 
 ROOMS_OF_THEIR_OWN = [
     "cellvote.compiling",

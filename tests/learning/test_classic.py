@@ -115,6 +115,8 @@ def test_the_settings_say_which_model_is_fitted() -> None:
         "LogisticRegression",
         "LogisticRegression",
     ]
+    with pytest.raises(ClassifierError, match="small-resnet is no model on measurements"):
+        fit_classic(FEATURES, CODES, TrainSettings(architecture="small-resnet"))
 
 
 @pytest.mark.parametrize(

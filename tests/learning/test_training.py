@@ -36,7 +36,7 @@ def train(folder: Path, architecture: str = "forest", cancel_after: int = 99) ->
     return train_classic(CELLS, FEATURES, settings, folder, jobs=1, history=history, report=report, cancel=token)
 
 
-@pytest.mark.parametrize("architecture", ["forest", "logistic"])
+@pytest.mark.parametrize("architecture", ["forest", "boosting", "logistic"])
 def test_there_is_one_model_for_each_fold_and_it_learns(tmp_path: Path, architecture: str) -> None:
     models = train(tmp_path, architecture)
     assert len(models) == CELLS.n_folds == 3
@@ -51,12 +51,12 @@ def test_no_model_is_fitted_on_the_wells_that_it_is_held_to_account_on(
 ) -> None:
     seen: list[np.ndarray] = []
 
-    def spy(features: np.ndarray, codes: np.ndarray, *_: Any) -> ClassicModel:
+    def spy(features: np.ndarray, codes: np.ndarray, *rest: Any) -> ClassicModel:
         seen.append(features)
-        return original(features, codes, 10, 0, 1)
+        return original(features, codes, *rest)
 
-    original = training.fit_forest
-    monkeypatch.setattr(training, "fit_forest", spy)
+    original = training.fit_classic
+    monkeypatch.setattr(training, "fit_classic", spy)
     train(tmp_path)
     for fold, features in enumerate(seen):
         assert np.array_equal(features, FEATURES[SPLIT.held_out[WELL] != fold])
@@ -71,8 +71,8 @@ def test_a_cancelled_training_goes_on_with_the_folds_that_are_left(
     kept = sorted((tmp_path / "broken" / "checkpoint").iterdir())
     assert [path.name for path in kept] == ["fold-0.skops", "fold-1.skops"]
     fitted = []
-    original = training.fit_forest
-    monkeypatch.setattr(training, "fit_forest", lambda *a: fitted.append(1) or original(*a))
+    original = training.fit_classic
+    monkeypatch.setattr(training, "fit_classic", lambda *a: fitted.append(1) or original(*a))
     resumed = train(tmp_path / "broken")
     assert len(fitted) == 1
     for one, other in zip(unbroken, resumed, strict=True):

@@ -64,6 +64,11 @@ def fit_classic(
         (N, F) and (N,) class numbers.
     jobs
         How many threads; the result is the same with any number.
+
+    Raises
+    ------
+    ClassifierError
+        Where they name a network.
     """
     match settings.architecture:
         case "forest":
@@ -72,8 +77,10 @@ def fit_classic(
             return fit_boosting(features, codes, settings.n_rounds, settings.seed, jobs)
         case "embeddings":
             return fit_head(features, codes, settings.seed)
-        case _:
+        case "logistic":
             return fit_logistic(features, codes, settings.seed)
+        case _:
+            raise ClassifierError(f"{settings.architecture} is no model on measurements.")
 
 
 def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int) -> ClassicModel:
