@@ -105,7 +105,6 @@ def test_votes_of_every_level_stand_beside_the_predictions(finished_study: Study
     folder = finished_study.predictions_folder("forest")
     assert {path.name for path in folder.iterdir()} == {
         "cells.parquet",
-        "cell_sets.parquet",
         "fields.parquet",
         "wells.parquet",
         "treatments.parquet",
