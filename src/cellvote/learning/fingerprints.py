@@ -130,7 +130,7 @@ def find_alike(fingerprints: Fingerprints, forbidden: "Forbidden", least: float 
         ]
     )
     order = np.argsort(-similar, kind="stable")
-    return [Alike(*map(int, pairs[i]), float(similar[i])) for i in order if similar[i] >= least]
+    return [Alike(int(pairs[i, 0]), int(pairs[i, 1]), float(similar[i])) for i in order if similar[i] >= least]
 
 
 class Forbidden(Protocol):
