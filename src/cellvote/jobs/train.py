@@ -203,18 +203,20 @@ def train_study(
     name = name or chosen.architecture
     folder = study.model_folder(name)
     check_device(device, plan.inputs)
+    leaks: list[str] = []
+    if overwrite or not (folder / "model.json").exists():  # before anything is written
+        leaks = audit_training(
+            study,
+            plan.fields,
+            plan.split,
+            plan.wells,
+            chosen.split_by,
+            stop=chosen.leaks == "stop",
+            report=report,
+            cancel=cancel,
+        )
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
-    leaks = audit_training(
-        study,
-        plan.fields,
-        plan.split,
-        plan.wells,
-        chosen.split_by,
-        stop=chosen.leaks == "stop",
-        report=report,
-        cancel=cancel,
-    )
     if plan.inputs.size_px is not None:
         size_px, segmentation = plan.inputs.size_px[0], plan.segmentation
         cut_study_crops(
