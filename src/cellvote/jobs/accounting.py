@@ -60,15 +60,13 @@ def hold_to_account(
         "ece_uncalibrated": temperature.ece_uncalibrated,
         "temperature": temperature.temperature,
     }
-    metrics["baselines"] = _baselines(study, plan, settings)
-    metrics["position"] = None
-    if metrics["baselines"]["position"] is not None:
-        metrics["position"] = compare_with_position(
-            _votes_of_wells(plan, table, settings),
-            _position_votes(plan),
-            codes_of(plan.wells["class_name"], plan.classes),
-            plan.wells["group"],
-        )
+    codes_of_wells = codes_of(plan.wells["class_name"], plan.classes)
+    by_place, metrics["position"] = None, None
+    if place_columns(plan.wells)[-1] == "well":
+        by_place = position_votes(plan.wells, codes_of_wells, plan.split, plan.settings.seed)
+        votes = _votes_of_wells(plan, table, settings)
+        metrics["position"] = compare_with_position(votes, by_place, codes_of_wells, plan.wells["group"])
+    metrics["baselines"] = _baselines(study, plan, settings, by_place)
     warning = position_warning(metrics["baselines"], metrics["position"])
     metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *warning, *metrics["notes"]]
     return metrics, temperature, table.assign(fold=fold)
@@ -88,12 +86,9 @@ def _votes_of_wells(
     return codes_of(votes["class"], plan.classes)
 
 
-def _position_votes(plan: "TrainingPlan") -> "np.ndarray[Any, np.dtype[np.int64]]":
-    codes = codes_of(plan.wells["class_name"], plan.classes)
-    return position_votes(plan.wells, codes, plan.split, plan.settings.seed)
-
-
-def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> dict[str, Any]:
+def _baselines(
+    study: Study, plan: "TrainingPlan", settings: VoteSettings, by_place: "np.ndarray[Any, np.dtype[np.int64]] | None"
+) -> dict[str, Any]:
     examples = plan.training_cells()
     codes = codes_of(plan.wells["class_name"], plan.classes)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
@@ -115,9 +110,8 @@ def _baselines(study: Study, plan: "TrainingPlan", settings: VoteSettings) -> di
     short = ("accuracy", "balanced_accuracy", "n", "ci95", "auc", "ci95_auc")
     chance = 1 / len(plan.classes)
     majority = majority_votes(codes, n_cells, plan.split)
-    position = (
-        baseline_score(plan.wells, _position_votes(plan), codes, unit=plan.inputs.unit) if level == "well" else None
-    )
+    unit = plan.inputs.unit
+    position = baseline_score(plan.wells, by_place, codes, unit=unit) if by_place is not None else None
     return {
         "chance": {
             one: {"accuracy": chance, "balanced_accuracy": chance, "n": int(n)}

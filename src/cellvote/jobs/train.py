@@ -79,18 +79,20 @@ def train_study(
     name = name or chosen.architecture
     folder = study.model_folder(name)
     check_device(device, plan.inputs)
+    leaks: list[str] = []
+    if overwrite or not (folder / "model.json").exists():  # before anything is written
+        leaks = audit_training(
+            study,
+            plan.fields,
+            plan.split,
+            plan.wells,
+            chosen.split_by,
+            stop=chosen.leaks == "stop",
+            report=report,
+            cancel=cancel,
+        )
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
-    leaks = audit_training(
-        study,
-        plan.fields,
-        plan.split,
-        plan.wells,
-        chosen.split_by,
-        stop=chosen.leaks == "stop",
-        report=report,
-        cancel=cancel,
-    )
     store_inputs(
         study, plan.segmentation, plan.inputs, workers=workers, scheduler=scheduler, report=report, cancel=cancel
     )

@@ -19,7 +19,7 @@ SIZE: Final = 64
 FEATURELESS: Final = np.uint8(0)
 """What all pixels of a fingerprint are where the image has a single grey value."""
 
-ALIKE: Final = 0.74
+ALIKE: Final = 0.68
 """From this similarity on two fields are one image, changed a little; chosen by benchmarks/leaks.py."""
 
 Fingerprints = npt.NDArray[np.uint8]
@@ -49,7 +49,8 @@ def fingerprint(image_cyx: Pixels) -> Fingerprints:
     """Make the fingerprint of a field.
 
     Every channel is averaged over squares of whole pixels, so many that it fits into `SIZE` × `SIZE` (a crop of no more
-    pixels than that stays as it is), brought to mean 0 and standard deviation 1, and the mean of the channels is taken:
+    pixels than that stays as it is). The root of the distance from its median is taken, so that a bright spot does not
+    hide all that is around it, and brought to mean 0 and standard deviation 1. Then the mean of the channels is taken:
     their order and brightness do not matter.
 
     Parameters
@@ -62,16 +63,23 @@ def fingerprint(image_cyx: Pixels) -> Fingerprints:
     ndarray
         (`SIZE`, `SIZE`) uint8, all `FEATURELESS` where no channel has any contrast.
     """
-    planes = [small for small in map(_shrunk, image_cyx) if small.std() > 1e-6 * max(abs(small.mean()), 1e-30)]
+    planes = [_evened(small) for small in map(_shrunk, image_cyx) if small.std() > 1e-6 * max(abs(small.mean()), 1e-30)]
     if not planes:
         return np.full((SIZE, SIZE), FEATURELESS)
     low, high = _CLIP
-    small = np.mean([np.clip((p - p.mean()) / p.std(), low, high) for p in planes], axis=0)
+    small = np.clip(np.mean(planes, axis=0), low, high)
     rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     top, left = ((SIZE - n) // 2 for n in small.shape)
     result = np.full((SIZE, SIZE), float(np.median(rim)))
     result[top : top + small.shape[0], left : left + small.shape[1]] = small
     return np.asarray(np.rint(1 + (result - low) / (high - low) * 254), np.uint8)
+
+
+def _evened(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Bring bright and dim structures nearer to each other, and standardise."""
+    away = small - np.median(small)
+    away = np.sign(away) * np.sqrt(np.abs(away))
+    return np.asarray((away - away.mean()) / max(float(away.std()), 1e-12), np.float32)
 
 
 def _shrunk(plane: Pixels) -> npt.NDArray[np.float32]:
@@ -122,7 +130,7 @@ def find_alike(fingerprints: Fingerprints, forbidden: "Forbidden", least: float 
         ]
     )
     order = np.argsort(-similar, kind="stable")
-    return [Alike(*map(int, pairs[i]), float(similar[i])) for i in order if similar[i] >= least]
+    return [Alike(int(pairs[i, 0]), int(pairs[i, 1]), float(similar[i])) for i in order if similar[i] >= least]
 
 
 class Forbidden(Protocol):
@@ -137,7 +145,8 @@ def similarities(one: Fingerprints, other: Fingerprints) -> Floats:
     """Say how similar pairs of fingerprints are, whichever way round, moved by up to an eighth of their width.
 
     The peak of band-limited phase correlation: every wave of the band weighs the same, so that two round nuclei are not
-    alike for being round.
+    alike for being round. What two images share by each being one bright dot is taken out (partial correlation): crops
+    of dying cells are dots, and no two of them copies.
 
     Parameters
     ----------
@@ -149,7 +158,7 @@ def similarities(one: Fingerprints, other: Fingerprints) -> Floats:
     ndarray
         (N,), 1 for the same image.
     """
-    waves = _phases(_waves(other))
+    waves, own = _phases(_waves(other)), _phases(_waves(one))
     result = np.full(len(one), -1.0, np.float32)
     near = np.r_[0 : _FARTHEST + 1, SIZE - _FARTHEST : SIZE]
     for turns in range(4):
@@ -157,7 +166,16 @@ def similarities(one: Fingerprints, other: Fingerprints) -> Floats:
         for image in (turned, turned[..., ::-1]):
             correlation = np.fft.ifft2(_phases(_waves(image)) * waves.conj(), axes=(1, 2)).real * SIZE**2
             result = np.maximum(result, correlation[:, near][:, :, near].max(axis=(1, 2)))
-    return result
+    dots = _likeness_to_a_dot(own), _likeness_to_a_dot(waves)
+    left = np.sqrt((1 - dots[0] ** 2) * (1 - dots[1] ** 2))
+    return np.asarray((result - dots[0] * dots[1]) / np.maximum(left, 1e-3), np.float32).clip(-1, 1)
+
+
+def _likeness_to_a_dot(phases: Complex) -> Floats:
+    """(N,) correlation of each image with a single point, wherever that fits best."""
+    *_, within = _frequencies()
+    peak = np.fft.ifft2(phases, axes=(1, 2)).real.max(axis=(1, 2)) * SIZE**2 / np.sqrt(within.sum())
+    return np.asarray(np.minimum(peak, 0.99), np.float32)
 
 
 def _waves(fingerprints: Fingerprints) -> Complex:
