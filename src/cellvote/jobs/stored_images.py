@@ -59,10 +59,11 @@ class Encoding:
             grey = np.nan_to_num(
                 (image.astype(np.float64) - np.reshape(self.offset, shape)) / np.reshape(self.gain, shape)
             )
-            return np.clip(np.rint(grey), 0, 65535).astype(np.uint16)
+            return np.asarray(np.clip(np.rint(grey), 0, 65535), np.uint16)
         if image.dtype != self.dtype and not (image.dtype == np.uint8 and self.dtype == np.uint16):
             raise StudyError(f"{key}: its pixels are {image.dtype}, those of other fields {self.dtype}. Exclude it.")
-        return image.astype(self.dtype, copy=False)
+        stored: Pixels = image.astype(self.dtype, copy=False)
+        return stored
 
     def note(self) -> dict[str, Any]:
         """What stands in the note beside the file; nothing where grey values are stored as they are."""
