@@ -13,7 +13,8 @@ per cell
     The reports' way: a torch ``Dataset`` that opens the field's TIFF files for each cell, cuts the cell out and resizes
     it, with two worker processes.
 
-Rounds of the ways take turns, so that a busy machine slows all alike; the ratios are medians over rounds. Beside
+Rounds of the ways take turns, so that a busy machine slows all alike; the ratios are medians over rounds. Where it is
+so busy that they scatter, the processor time of a cell is what counts: it is that of this process, all threads. Beside
 training, delivering alone is measured: batches are fetched and nothing is learned from them. ``fusion`` is fed a mask
 image, a flow image and measurements.
 """
@@ -126,6 +127,7 @@ class Training:
         self.network = network.to(device, memory_format=torch.channels_last).train()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-3)
         self.device, self.learns, self.settings = device, learns, AugmentationSettings()
+        self.cpu_ms = 0.0
         self.layouts, self.bf16 = feed.layouts, options.precision == "bf16"
         self.random = torch.Generator().manual_seed(0)
 
@@ -134,7 +136,7 @@ class Training:
         n_cells = 0
         iterator = iter(batches)
         next(iterator)
-        started = time.perf_counter()
+        started, computed = time.perf_counter(), time.process_time()
         for streams in itertools.islice(iterator, n_batches - 1):
             n_cells += len(streams[0])
             if not self.learns:
@@ -150,6 +152,7 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         seconds = time.perf_counter() - started
+        self.cpu_ms = 1e3 * (time.process_time() - computed) / max(n_cells, 1)
         close = getattr(iterator, "close", None)
         if close is not None:
             close()
@@ -173,6 +176,11 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     feed = Feed(stored_examples(folder, options), device, whole=options.whole)
     (fixed,) = feed.batches([np.arange(options.batch)])
 
+    computed = time.process_time()
+    for index in range(20):
+        cells[index]
+    reading_ms = 1e3 * (time.process_time() - computed) / 20
+
     def ways(n_batches: int) -> dict[str, Iterator[Streams]]:
         order = [random.integers(0, options.cells, options.batch) for _ in range(n_batches)]
         per_cell = DataLoader(cells, options.batch, shuffle=True, num_workers=2, persistent_workers=False)
@@ -183,15 +191,19 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         }
 
     result: dict[str, Any] = {"device": str(device), "whole on device": feed.whole, **vars(options)}
+    result["reading a cell from its files, processor ms"] = round(reading_ms, 3)
     for what, learns in (("training", True), ("delivering", False)):
         training = Training(options, feed, learns)
         rates: dict[str, list[float]] = {"stored": [], "fixed": [], "per cell": []}
+        cpu_ms: dict[str, list[float]] = {"stored": [], "fixed": []}
         training.cells_per_s(ways(5)["fixed"], 5)  # warm
         for number in range(options.rounds):
             for way in ("stored", "fixed") if number % 2 else ("fixed", "stored"):
                 if learns or way == "stored":
                     rates[way].append(training.cells_per_s(ways(options.batches)[way], options.batches))
+                    cpu_ms[way].append(training.cpu_ms)
         rates["per cell"] = [training.cells_per_s(ways(6)["per cell"], 6) for _ in range(options.slow_rounds)]
+        result[f"{what}, processor ms a cell"] = {way: round(min(all_), 4) for way, all_ in cpu_ms.items() if all_}
         result[f"{what}, cells/s"] = {way: round(statistics.median(all_)) for way, all_ in rates.items() if all_}
         if learns:
             shares = [one / other for one, other in zip(rates["stored"], rates["fixed"], strict=True)]

@@ -31,6 +31,9 @@ from cellvote.study.resizing import resized, rounded
 
 _COLUMNS: Final = [*FIELD, "label_id", "centroid_y", "centroid_x", *BOX]
 _N_SAMPLED: Final = 16
+_SMALL_BYTES: Final = 64 * 2**20
+"""So little is stored sooner than worker processes have started."""
+
 _HEADROOM: Final = 8
 """Other types than uint8 and uint16 are scaled to uint16 so that this many times the sampled range fits."""
 
@@ -56,10 +59,11 @@ class Encoding:
             grey = np.nan_to_num(
                 (image.astype(np.float64) - np.reshape(self.offset, shape)) / np.reshape(self.gain, shape)
             )
-            return np.clip(np.rint(grey), 0, 65535).astype(np.uint16)
+            return np.asarray(np.clip(np.rint(grey), 0, 65535), np.uint16)
         if image.dtype != self.dtype and not (image.dtype == np.uint8 and self.dtype == np.uint16):
             raise StudyError(f"{key}: its pixels are {image.dtype}, those of other fields {self.dtype}. Exclude it.")
-        return image.astype(self.dtype, copy=False)
+        stored: Pixels = image.astype(self.dtype, copy=False)
+        return stored
 
     def note(self) -> dict[str, Any]:
         """What stands in the note beside the file; nothing where grey values are stored as they are."""
@@ -159,7 +163,9 @@ def store_images(
         with Ledger(ledger_path) as ledger:
             todo = [key for key in keys if key not in ledger.done()]
             if todo:
-                with open_executor(min(workers, len(todo)) if workers else None, scheduler) as (executor, n):
+                small = part.unit == "field" and int(np.prod(shape)) * encoding.dtype.itemsize < _SMALL_BYTES
+                n_workers = 1 if small and not scheduler else min(workers, len(todo)) if workers else None
+                with open_executor(n_workers, scheduler) as (executor, n):
                     for progress in run_over_fields(step, todo, ledger, executor, n, cancel or CancelToken()):
                         report(progress)
             failed = ledger.failed()

@@ -58,7 +58,7 @@ class FeedingConstants(BaseModel, frozen=True):
         """Fill the gaps of N×F measurements, and give them the mean 0 and the standard deviation 1 of training."""
         filled = np.where(np.isfinite(features), features, np.asarray(self.medians))
         standard = (filled - np.asarray(self.means)) / np.asarray(self.deviations)
-        return np.clip(standard, -_FARTHEST, _FARTHEST).astype(np.float32)
+        return np.asarray(np.clip(standard, -_FARTHEST, _FARTHEST), np.float32)
 
 
 def sampled_limits(array: Images, rows: IntArray, channels: Sequence[int]) -> Limits:
@@ -85,7 +85,7 @@ def sampled_limits(array: Images, rows: IntArray, channels: Sequence[int]) -> Li
     step = int(np.ceil(np.sqrt(n_images * n_pixels / _MOST_PIXELS))) if n_images * n_pixels > _MOST_PIXELS else 1
     if array.dtype.kind != "u":
         sample = np.stack([array[row, :, ::step, ::step] for row in chosen])[:, list(channels)]
-        values = np.moveaxis(sample, 1, 0).reshape(len(channels), -1)
+        values = np.moveaxis(sample, 1, 0).reshape(len(channels), -1).astype(np.float64)
         limits = np.percentile(values, [BLACK_PERCENT, WHITE_PERCENT], axis=1).astype(np.float32)
         limits[1] = np.maximum(limits[1], np.nextafter(limits[0] + np.float32(1e-3), np.float32(np.inf)))
         return limits

@@ -129,7 +129,7 @@ def cut_mask_images(label_image: LabelImage, label_ids: npt.NDArray[np.int64], w
         own = window == label_ids[i]
         image = np.empty((4, side, side), np.uint8)
         image[0] = 255 * own
-        image[1] = 255 * ((window > 0) & ~own)
+        image[1] = 255 * ((window != 0) & ~own)
         image[2:] = drawn[:, y : y + side, x : x + side] * own
         crops[i] = image if side == size_px else rounded(resized(image, size_px, size_px), crops.dtype)
     return crops
@@ -155,7 +155,7 @@ def cut_flow_images(
     labels, _ = _padded(label_image[None], windows, 0)
     crops = np.empty((len(windows), 4, size_px, size_px), np.uint8)
     for i, (y, x, side) in enumerate(moved):
-        image = shifted[:, y : y + side, x : x + side] + around
+        image = np.asarray(shifted[:, y : y + side, x : x + side], np.uint8) + around
         image[3] = 255 * (labels[0, y : y + side, x : x + side] == label_ids[i])
         crops[i] = image if side == size_px else rounded(resized(image, size_px, size_px), crops.dtype)
     return crops

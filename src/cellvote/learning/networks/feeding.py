@@ -130,7 +130,7 @@ def scaled(stored: Tensor, limits: Tensor, curve: str = "root") -> Tensor:
     """Scale N×C×H×W stored images so that the first limit is 0 and the second 1: N×2×C, or 2×C for all."""
     low, high = limits.unbind(-2)
     low, high = low[..., None, None], high[..., None, None]
-    images = (stored - low).mul_(1 / (high - low))
+    images = torch.sub(stored, low).mul_(1 / (high - low))
     return images.clamp_(0.0, 4.0).sqrt_() if curve == "root" else images
 
 
@@ -170,4 +170,6 @@ def _lies_on_disk(array: Images) -> bool:
 
 def _unsigned(stored: Tensor) -> Tensor:
     """Read int16 as the uint16 that it stands for."""
+    if stored.device.type == "cpu":
+        return stored.view(torch.uint16).float()  # one pass; not every device converts uint16
     return stored.int().bitwise_and_(0xFFFF)

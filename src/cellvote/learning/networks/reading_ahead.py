@@ -99,7 +99,7 @@ class _Reader:
     def to_device(self, batch: _Batch) -> list[Tensor]:
         """Copy a batch to the device, beside what computes there."""
         n = len(batch.index)
-        if batch.pinned is None:
+        if batch.pinned is None or self.stream is None:
             return [torch.from_numpy(one).to(self.device) for one in batch.images]
         now = torch.cuda.current_stream(self.device)
         with torch.cuda.stream(self.stream):

@@ -103,8 +103,7 @@ class NamedFields:
         keys = [_without(match, _PLANE_GROUPS, path) for path, match in found.items()]
         table["image"] = pd.factorize(np.array(keys, object))[0]
         if "channel" in self.pattern.groupindex:
-            channels = pd.Series([_group(match, "channel") for match in found.values()], dtype="str")
-            table["channel"] = pd.array(channels, dtype="str")
+            table["channel"] = pd.array([_group(match, "channel") for match in found.values()], dtype="str")
         files = pd.DataFrame(table)
         files["field"] = number_images(files)
         files["well"] = ""
