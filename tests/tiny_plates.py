@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import tifffile
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.predict import predict_study
 from cellvote.jobs.segment import segment_study
+from cellvote.jobs.stored_images import store_images
 from cellvote.jobs.train import train_study
 from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
+from cellvote.study.crops import plain_crops
 from cellvote.synthetic import PlateSettings, SimulatedPlate
 
 SETTINGS = PlateSettings(
@@ -66,6 +69,11 @@ def predict_plate(path: Path, plate: SimulatedPlate) -> Study:
     train_study(study, "moa", settings=FOREST, workers=1)
     predict_study(study, "forest", workers=1)
     return study
+
+
+def store_crops(study: Study, size_px: int, **options: Any) -> None:
+    """Cut the plain crops of a size of the cells of a study."""
+    store_images(study, plain_crops("watershed", size_px), workers=1, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -29,7 +29,7 @@ from cellvote.gui.history import Score, read_history, read_scores, warnings_of
 from cellvote.gui.settings_form import SettingsForm
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
-from cellvote.learning.architectures import CLASSIC, NETWORK_BUILDERS
+from cellvote.learning.architectures import ARCHITECTURES
 from cellvote.learning.settings import TrainSettings
 from cellvote.study.study import checked_name
 
@@ -136,7 +136,7 @@ class TrainDock(StepDock):
             self.form_place.removeWidget(self.form)
             self.form.deleteLater()
         choices = {
-            "architecture": (*CLASSIC, *NETWORK_BUILDERS),
+            "architecture": tuple(ARCHITECTURES),
             "channels": study.channels,
             "segmentation": study.segmentations,
         }
