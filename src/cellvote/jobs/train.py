@@ -125,7 +125,7 @@ def train_study(
 
 def _lost_note(lost: pd.DataFrame) -> list[str]:
     """Say which fields could not be read."""
-    return [f"{len(lost)} fields could not be read, and were left out: {lost['error'].iloc[0]}"] if len(lost) else []
+    return [f"{len(lost)} field(s) could not be read, and were left out: {lost['error'].iloc[0]}"] if len(lost) else []
 
 
 def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
