@@ -10,12 +10,16 @@ import tifffile
 from tests.tiny_plates import SPOT_CLASSES, contents, spot_study, write_spots
 
 from cellvote.errors import WorkerError
+from cellvote.gui.facts import read_facts
+from cellvote.gui.field_content import read_content, with_cells
+from cellvote.gui.vote_text import vote_words
 from cellvote.jobs.audit import audit_study
 from cellvote.jobs.dry_run import dry_run_predict, dry_run_train
 from cellvote.jobs.predict import evaluate_study, predict_study, vote_study
 from cellvote.jobs.train import plan_training, train_study
 from cellvote.learning import Classifier, TrainSettings, load_classifier
 from cellvote.learning.classifier import UNSEEN
+from cellvote.reporting import write_report
 from cellvote.study import Study
 from cellvote.study.atomic import read_table
 
@@ -160,3 +164,34 @@ def test_a_column_of_numbers_is_cut_in_two_and_cut_alike_elsewhere(
     assert said["classes"] == ["low", "high"]
     assert said["field"]["n"] == 12
     assert said["field"]["accuracy"] > 0.9
+
+
+# What is shown of it
+
+
+@BOTH
+def test_the_report_of_whole_fields_speaks_of_fields_and_of_no_segmentation(
+    study: Study, model: str, tmp_path: Path
+) -> None:
+    page = write_report(study, model, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "24 fields" in page
+    assert "Segmentation" not in page
+    assert "Fields were classified as a whole" in page
+    assert f"cellvote train s.cellvote --classes spot --name {model}" in page
+    assert f"--set architecture={model}" in page
+    assert "--set unit=field" in page
+
+
+@BOTH
+def test_the_window_shows_the_votes_of_whole_fields_and_colours_no_cell(study: Study, model: str) -> None:
+    facts = read_facts(study, model=model)
+    predicted = facts.predicted
+    assert facts.problem == ""
+    assert predicted is not None
+    assert not predicted.of_cells
+    assert len(predicted.fields) == 24
+    assert set(predicted.truth.values()) == set(SPOT_CLASSES)
+    assert " of 1 field · " in vote_words(predicted.fields[study.fields[0]])
+    content = with_cells(read_content(study, study.fields[0]), study, "", facts)
+    assert content.overlay is None
+    assert content.error == ""

@@ -105,7 +105,7 @@ def test_fields_of_different_pixel_types_do_not_spoil_each_other_s_crops(own_stu
 
 
 def test_a_second_run_leaves_the_crops_alone_that_the_first_one_is_cutting(study: Study) -> None:
-    draft = crops_path(study, "watershed", 16).with_name(".crops-16.npy.draft")
+    draft = plain_crops("watershed", 16).path(study).with_name(".crops-16.npy.draft")
     draft.write_bytes(b"half cut")
     with run_alone(study.path, "cutting crops"), pytest.raises(BusyError):
         store_crops(study, 16)

@@ -16,7 +16,6 @@ from cellvote.jobs.train import train_study
 from cellvote.learning import Classifier, load_classifier
 from cellvote.learning.classifier import UNSEEN
 from cellvote.study import Study
-from cellvote.study.atomic import write_table
 
 CLASSES = "moa=vehicle,PI3K inhibitor"
 QUICK = {**NETWORK, "epochs": 1, "folds": 2}
@@ -91,23 +90,28 @@ def test_grey_values_may_be_relative_to_the_negative_controls(study: Study) -> N
     held_to_its_word(study, classifier)
 
 
-def test_networks_are_tuned_further_for_each_value_of_a_column(study: Study) -> None:
-    table = study.plate_map
-    left = table["well"].str[1:].astype(int) % 2 == 1
-    write_table(study.path / "platemap.parquet", table.assign(line=np.where(left, "odd", "even")))
-    two_step = Study.open(study.path)
-    settings = {**QUICK, "fine_tune_by": "line", "fine_tune_epochs": 1}
-    classifier = train(two_step, settings, "control_type=negative,positive", name="tuned")
+def test_networks_are_tuned_further_for_each_value_of_a_column(tmp_path: Path) -> None:
+    study = spot_study(tmp_path / "s", write_spots(tmp_path / "i"))
+    settings = {"unit": "field", "architecture": "small-resnet", "folds": 4, "epochs": 1, "fine_tune_epochs": 1}
+    classifier = train(study, {**settings, "batch_size": 8, "fine_tune_by": "LINE"}, "spot", name="tuned")
     info = classifier.info
     assert info.tuned_by == "line"
-    assert len(info.tuned) == info.n_folds
-    names = {name.split("/")[0] for name in tensors_of(classifier)}
-    expected = {f"fold{fold}" for fold in range(info.n_folds)}
-    expected |= {f"fold{fold}.{value}" for fold, values in enumerate(info.tuned) for value in values}
-    assert names == expected
-    for value in {"odd", "even"} - set(info.tuned[0]):
-        assert any(f"line = {value}" in note for note in info.metrics["notes"])
-    held_to_its_word(two_step, classifier)
+    assert len(info.tuned) == info.n_folds == 4
+    tuned = {f"fold{fold}.{value}" for fold, values in enumerate(info.tuned) for value in values}
+    assert 0 < len(tuned) < 8
+    assert {name.split("/")[0] for name in tensors_of(classifier)} == tuned | {f"fold{fold}" for fold in range(4)}
+    too_few = [note for note in info.metrics["notes"] if "too few to tune a network for" in note]
+    assert len(too_few) == 8 - len(tuned)
+    table = predict(study, classifier)
+    assert evaluate_study(study, "tuned")["field"] == info.metrics["field"]
+    untuned = Classifier(classifier.folder, info.model_copy(update={"tuned": ((),) * 4}), classifier.split)
+    by_all = predict(study, untuned)
+    of_tuned = [
+        f"fold{fold}.{'left' if int(well[1:]) <= 3 else 'right'}" in tuned
+        for well, fold in zip(table["well"], table["fold"], strict=True)
+    ]
+    same = np.isclose(probabilities_in(table), probabilities_in(by_all)).all(axis=1)
+    assert (same == ~np.array(of_tuned)).all()
 
 
 @pytest.mark.slow

@@ -103,6 +103,7 @@ def predict_study(
         "segmentation": name,
         "classes": list(info.classes),
         "class_column": info.class_column,
+        "threshold": info.threshold,
         "cells_checksum": file_checksum(study.cells_path(name)) if name else "",
         "unreadable": len(lost),
     }
