@@ -11,7 +11,7 @@ from tests.tiny_plates import SPOT_CLASSES, contents, spot_study, write_spots
 
 from cellvote.errors import WorkerError
 from cellvote.gui.facts import read_facts
-from cellvote.gui.field_content import read_content, with_cells
+from cellvote.gui.field_content import read_content
 from cellvote.gui.vote_text import vote_words
 from cellvote.jobs.audit import audit_study
 from cellvote.jobs.dry_run import dry_run_predict, dry_run_train
@@ -192,6 +192,6 @@ def test_the_window_shows_the_votes_of_whole_fields_and_colours_no_cell(study: S
     assert len(predicted.fields) == 24
     assert set(predicted.truth.values()) == set(SPOT_CLASSES)
     assert " of 1 field · " in vote_words(predicted.fields[study.fields[0]])
-    content = with_cells(read_content(study, study.fields[0]), study, "", facts)
+    content = read_content(study, study.fields[0], "", facts)
     assert content.overlay is None
     assert content.error == ""
