@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import tifffile
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.predict import predict_study
 from cellvote.jobs.segment import segment_study
+from cellvote.jobs.stored_images import store_images
 from cellvote.jobs.train import train_study
 from cellvote.plates.layouts import read_plate
 from cellvote.study import Study
+from cellvote.study.crops import plain_crops
 from cellvote.synthetic import PlateSettings, SimulatedPlate
 
 SETTINGS = PlateSettings(
@@ -35,6 +38,40 @@ def write_images(folder: Path, names: Iterable[str], size_px: int = 8) -> Path:
         plane = np.random.default_rng(number).integers(0, 4000, (size_px, size_px), dtype=np.uint16)
         tifffile.imwrite(path, plane, metadata=None)
     return folder
+
+
+SPOT_CLASSES = ("small", "large")
+"""What the spots of `spot_study` are; every other well is of the same class."""
+
+
+def write_spots(folder: Path, plate: str = "P1", seed: int = 0, n_fields: int = 1) -> Path:
+    """Write twelve wells of whole fields, 32 px wide, each with a small or a large spot, and return the folder."""
+    random, (y, x) = np.random.default_rng(seed), np.mgrid[:32, :32]
+    for number in range(12):
+        well = f"{'AB'[number // 6]}{number % 6 + 1:02d}"
+        for field in range(1, n_fields + 1):
+            centre, radius = random.uniform(12, 20, 2), (4, 8)[number % 2] + random.normal(0, 0.3)
+            spot = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2
+            plane = random.normal(200, 8, (32, 32)) + 900 * spot
+            path = folder / plate / f"{well}_s{field}_GFP.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, plane.astype(np.uint16), metadata=None)
+    return folder
+
+
+def spot_study(path: Path, folder: Path) -> Study:
+    """Make a study of the plates of `write_spots`: ``spot``, ``il6`` (a number) and others tell what is in each."""
+    wells = [f"{row}{column:02d}" for row in "AB" for column in range(1, 7)]
+    table = map_of(
+        wells,
+        spot=[SPOT_CLASSES[i % 2] for i in range(12)],
+        il6=[f"{(i % 2) * 10 + i / 10}" for i in range(12)],
+        third=["abc"[i % 3] for i in range(12)],
+        line=["left" if i % 6 < 3 else "right" for i in range(12)],
+        control_type=["negative" if i % 2 == 0 else "" for i in range(12)],
+    )
+    pattern = r"(?P<plate>[^/]+)/(?P<well>\w\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"
+    return Study.create(path, read_plate(folder, pattern=pattern), table)
 
 
 def operetta_names(wells: Iterable[tuple[int, int]], channels: int = 2, fields: int = 1) -> list[str]:
@@ -66,6 +103,11 @@ def predict_plate(path: Path, plate: SimulatedPlate) -> Study:
     train_study(study, "moa", settings=FOREST, workers=1)
     predict_study(study, "forest", workers=1)
     return study
+
+
+def store_crops(study: Study, size_px: int, **options: Any) -> None:
+    """Cut the plain crops of a size of the cells of a study."""
+    store_images(study, plain_crops("watershed", size_px), workers=1, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from cellvote.learning import TrainSettings, load_classifier
 from cellvote.learning.classifier import UNSEEN
 from cellvote.learning.inputs import feature_matrix
 from cellvote.learning.predicting import load_classic
+from cellvote.learning.scaling import FeedingConstants
 from cellvote.plates.layouts import read_plate
 from cellvote.plates.plate_map import read_plate_map
 from cellvote.study import Study
@@ -283,10 +284,14 @@ def test_a_network_s_channels_must_be_there(study: Study, tmp_path: Path) -> Non
         predict_study(Study(study.path, renamed_channels), classifier, workers=1, device="cpu")
 
 
-@pytest.mark.parametrize("limits", [[], [[[0.0], [1.0]]]], ids=["none", "of another number of channels"])
-def test_a_network_whose_intensity_limits_do_not_fit_is_refused(study: Study, limits: list[Any]) -> None:
+@pytest.mark.parametrize(
+    "constants",
+    [FeedingConstants(), FeedingConstants(black=(0.0,), white=(1.0,))],
+    ids=["none", "of another number of channels"],
+)
+def test_a_network_whose_intensity_limits_do_not_fit_is_refused(study: Study, constants: FeedingConstants) -> None:
     settings = {**NETWORK, "epochs": 1, "folds": 2, "scale": "none"}
     classifier = train_study(study, "moa", settings=settings, workers=1, device="cpu")
-    garbled = classifier.info.model_copy(update={"intensity_limits": tuple(limits)})
-    with pytest.raises(ClassifierError):
+    garbled = classifier.info.model_copy(update={"constants": (constants,) * 2})
+    with pytest.raises(ClassifierError, match="Train again"):
         predict_study(study, type(classifier)(classifier.folder, garbled, classifier.split), workers=1, device="cpu")

@@ -24,7 +24,7 @@ PLATE_MAP = pd.DataFrame(
         "IL8": ["1.5", "", "3", "2e1", "7"],
         "compound": ["DMSO", "taxol", "DMSO", "x", "y"],
     }
-).astype({column: "str" for column in ("plate", "well", "IL6", "IL8", "compound")})
+).astype(dict.fromkeys(("plate", "well", "IL6", "IL8", "compound"), "str"))
 
 
 @pytest.mark.parametrize(("rule", "threshold"), [("uniform", 5.0), ("quantile", 1.0), ("kmeans", (2 / 3 + 10) / 2)])

@@ -18,7 +18,9 @@ from cellvote.reporting.gallery import (
     shared_limits,
 )
 from cellvote.study import Study
-from cellvote.study.crops import crops_path, cut_crops, note_crops
+from cellvote.study.atomic import write_json
+from cellvote.study.crops import cut_crops, plain_crops
+from cellvote.study.image_files import note_of
 
 CLASSES = ("neg", "pos")
 NO_TRUTH = pd.DataFrame({"plate": [], "well": [], "truth": []}, dtype="str")
@@ -120,8 +122,9 @@ def test_crops_that_are_there_show_the_same_as_the_images(make_study) -> None:
     for key in study.fields:
         own = cells[cells["well"] == key.well]
         crops.append(cut_crops(study.read_field(key), own[["centroid_y", "centroid_x"]].to_numpy(float), 32))
-    np.save(crops_path(study, "watershed", 32), np.concatenate(crops))
-    note_crops(study, "watershed", 32)
+    part = plain_crops("watershed", 32)
+    np.save(part.path(study), np.concatenate(crops))
+    write_json(part.path(study).with_suffix(".json"), note_of(study, part))
     for key in study.fields:
         for path in study.planes_of(key)["path"]:
             (study.source / path).unlink()

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tiny_plates import store_crops
 
 from cellvote.errors import StudyError
-from cellvote.jobs.crops import cut_study_crops
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.segment import segment_study
 from cellvote.study import Study
 from cellvote.study.atomic import write_table
-from cellvote.study.crops import crops_are_current, crops_path, cut_crops, open_crops, usual_crop_size_px
+from cellvote.study.crops import crops_are_current, cut_crops, open_crops, plain_crops, usual_crop_size_px
 
 IMAGE = np.random.default_rng(0).integers(0, 4096, (2, 20, 30), dtype=np.uint16)
 
@@ -66,7 +66,7 @@ def test_without_cells_the_usual_crop_is_the_smallest() -> None:
 
 
 def test_each_row_of_the_crops_is_of_the_same_row_of_the_cells(study: Study) -> None:
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     crops, cells = open_crops(study, "watershed", 16), study.read_cells("watershed")
     assert crops.shape == (len(cells), 3, 16, 16)
     for key in study.fields[:3]:
@@ -77,7 +77,7 @@ def test_each_row_of_the_crops_is_of_the_same_row_of_the_cells(study: Study) -> 
 
 def test_crops_are_current_until_the_cells_change(study: Study) -> None:
     assert not crops_are_current(study, "watershed", 16)
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     assert crops_are_current(study, "watershed", 16)
     assert not crops_are_current(study, "watershed", 24)
     write_table(study.cells_path("watershed"), study.read_cells("watershed").iloc[1:])
@@ -85,17 +85,17 @@ def test_crops_are_current_until_the_cells_change(study: Study) -> None:
 
 
 def test_crops_of_cells_that_were_measured_anew_are_thrown_away(study: Study) -> None:
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     segment_study(study, "watershed", settings={"threshold_factor": 1.1}, wells="A*", overwrite=True, workers=1)
     measure_study(study, workers=1)
-    assert not crops_path(study, "watershed", 16).exists()
-    cut_study_crops(study, "watershed", 16, workers=1)
+    assert not plain_crops("watershed", 16).path(study).exists()
+    store_crops(study, 16)
     assert len(open_crops(study, "watershed", 16)) == len(study.read_cells("watershed"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY\x01\x00 not an array"])
 def test_missing_or_damaged_crops_say_what_to_do(study: Study, content: bytes | None) -> None:
-    path: Path = crops_path(study, "watershed", 16)
+    path: Path = plain_crops("watershed", 16).path(study)
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StudyError, match="Train or predict again to cut them"):

@@ -239,7 +239,8 @@ def predict(
         return
     listed = ", ".join(f"{name}: {n:,}" for name, n in counts.items())
     out.print(
-        f"{len(table):,} cells predicted by [bold]{escape(classifier.info.name)}[/bold]: {escape(listed)}",
+        f"{len(table):,} {classifier.info.inputs.unit}s predicted by [bold]{escape(classifier.info.name)}[/bold]: "
+        f"{escape(listed)}",
         soft_wrap=True,
     )
 

@@ -36,6 +36,8 @@ class Vote:
     shares: dict[str, float]
     held: tuple[str, ...] | None = None
     """The classes of its conformal set; None where there is none."""
+    unit: str = "cell"
+    """What voted: ``cell``, or ``field`` where these are classified as a whole."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Predicted:
     Attributes
     ----------
     segmentation
-        The masks that it was predicted on: only these may be coloured by it.
+        The masks that it was predicted on: only these may be coloured by it. Empty where whole fields were predicted.
     cells
-        One row per cell, as `cellvote predict` writes them.
+        One row per cell or field, as `cellvote predict` writes them.
     truth
         The class of each well where the plate map knows it.
     vote_settings
@@ -63,6 +65,11 @@ class Predicted:
     fields: dict[FieldKey, Vote]
     truth: dict[Well, str]
     vote_settings: VoteSettings = field(default_factory=VoteSettings)
+
+    @property
+    def of_cells(self) -> bool:
+        """Whether cells were predicted, and not whole fields."""
+        return "label_id" in self.cells
 
     @cached_property
     def _rows(self) -> dict[Any, Any]:
@@ -264,21 +271,21 @@ def read_predicted(study: Study, model: str) -> Predicted:
     """
     folder = study.predictions_folder(model)
     note = read_json(folder / "predictions.json")
-    cells_path = study.cells_path(note["segmentation"])
-    if not cells_path.exists() or _checksum(cells_path) != note["cells_checksum"]:
+    cells_path = study.cells_path(note["segmentation"]) if note["segmentation"] else None
+    if cells_path and (not cells_path.exists() or _checksum(cells_path) != note["cells_checksum"]):
         raise PredictionsError(f"the cells were measured anew since {model!r} predicted them: predict again.")
     classes = tuple(str(name) for name in note["classes"])
-    column = str(note.get("class_column", ""))
-    truth = truth_of_wells(study.plate_map, column, classes) if column else pd.DataFrame()
+    column, unit = str(note.get("class_column", "")), str(note.get("unit", "cell"))
+    truth = truth_of_wells(study.plate_map, column, classes, note.get("threshold")) if column else pd.DataFrame()
     return Predicted(
         model=model,
         classes=classes,
         class_column=column,
         segmentation=note["segmentation"],
         cells=read_table(folder / "cells.parquet"),
-        wells={(r["plate"], r["well"]): _vote(r, classes) for r in _rows(folder / "wells.parquet")},
+        wells={(r["plate"], r["well"]): _vote(r, classes, unit) for r in _rows(folder / "wells.parquet")},
         fields={
-            FieldKey(r["plate"], r["well"], int(r["field"])): _vote(r, classes)
+            FieldKey(r["plate"], r["well"], int(r["field"])): _vote(r, classes, unit)
             for r in _rows(folder / "fields.parquet")
         },
         truth={(r["plate"], r["well"]): r["truth"] for r in truth.to_dict("records")},
@@ -302,9 +309,9 @@ def _rows(path: Path) -> list[dict[Any, Any]]:
     return read_table(path).to_dict("records") if path.exists() else []
 
 
-def _vote(row: dict[Any, Any], classes: Sequence[str]) -> Vote:
+def _vote(row: dict[Any, Any], classes: Sequence[str], unit: str) -> Vote:
     shares = {name: float(row.get(f"share_{name}", np.nan)) for name in classes}
     held = None
     if f"{IN_SET}{classes[0]}" in row and row["class"] != NO_VOTE:
         held = tuple(name for name in classes if row.get(f"{IN_SET}{name}"))
-    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares, held)
+    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares, held, unit)

@@ -12,15 +12,16 @@ RIGHT, WRONG = "✓", "✗"
 
 def vote_words(vote: Vote) -> str:
     """Say a vote: ``taxol · 62 % of 143 cells · margin 0.31``; ties, doubt and too few cells are said as such."""
+    voters = f"{vote.n_cells:,} {vote.unit}{'' if vote.n_cells == 1 and vote.unit == 'field' else 's'}"
     if vote.class_name == NO_VOTE:
-        return f"too few cells to vote ({vote.n_cells:,})"
+        return f"too few {vote.unit}s to vote ({vote.n_cells:,})"
     if vote.class_name == TIE:
         leading = [name for name, share in vote.shares.items() if share >= vote.share - 1e-9]
-        return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {vote.n_cells:,} cells each"
+        return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {voters} each"
     if vote.class_name == UNDECIDED:
         first = max(vote.shares, key=lambda name: vote.shares[name], default="")
-        return f"undecided: {first} {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
-    return f"{vote.class_name} · {percent(vote.share)} of {vote.n_cells:,} cells · margin {vote.margin:.2f}"
+        return f"undecided: {first} {percent(vote.share)} of {voters} · margin {vote.margin:.2f}"
+    return f"{vote.class_name} · {percent(vote.share)} of {voters} · margin {vote.margin:.2f}"
 
 
 def set_words(held: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Hold a classifier to account: what it says of wells that it never saw, beside what needs no look at the cells."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from cellvote.jobs.examples import measurement_matrix
 from cellvote.jobs.field_measurements import measure_fields
 from cellvote.jobs.probabilities import cell_probabilities
-from cellvote.jobs.training_plan import measured_columns
+from cellvote.jobs.training_inputs import measured_columns
 from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
 from cellvote.learning.classifier import Classifier
 from cellvote.learning.inputs import Inputs
@@ -29,6 +30,13 @@ def usual_vote_settings(study: Study, unit: str = "cell") -> VoteSettings:
     """Give the settings of a vote that were not chosen: a field without wells, or taken as a whole, counts alone."""
     alone = unit == "field" or "field" in place_columns(study.plate_map)
     return VoteSettings(min_cells=1) if alone else VoteSettings()
+
+
+def transductive_note(settings: Mapping[str, Any]) -> list[str]:
+    """Say where predictions hang on what else is on the plate; nothing where they do not."""
+    if not settings.get("adapt_to_plate"):
+        return []
+    return ["transductive: batch normalisation was estimated anew on all that is predicted of each plate."]
 
 
 def hold_to_account(
@@ -68,7 +76,9 @@ def hold_to_account(
         metrics["position"] = compare_with_position(votes, by_place, codes_of_wells, plan.wells["group"])
     metrics["baselines"] = _baselines(study, plan, settings, by_place)
     warning = position_warning(metrics["baselines"], metrics["position"])
-    metrics["notes"] = [*([plan.left_out] if plan.left_out else []), *plan.split.notes, *warning, *metrics["notes"]]
+    hangs = transductive_note(classifier.info.settings)
+    left_out = [plan.left_out] if plan.left_out else []
+    metrics["notes"] = [*left_out, *plan.split.notes, *warning, *hangs, *metrics["notes"]]
     return metrics, temperature, table.assign(fold=fold)
 
 

@@ -17,6 +17,7 @@ from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, read_outlines, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
+from cellvote.jobs.stored_images import first_readable_image
 from cellvote.jobs.training_plan import TrainingPlan, examples_in
 from cellvote.learning.classic import fit_forest, fit_logistic
 from cellvote.learning.classifier import UNSEEN, Classifier
@@ -215,12 +216,14 @@ def dry_run_train(study: Study, plan: TrainingPlan, device: str) -> DryRun:
 
 def _bytes_to_store(study: Study, plan: TrainingPlan) -> int:
     """How much the images take that are not stored yet."""
-    itemsize = study.read_field(study.fields[0]).dtype.itemsize
     n_rows = len(examples_in(study, plan.inputs.unit, plan.segmentation))
     total = 0
     for part in stored_parts(plan.inputs, plan.segmentation).values():
         if not is_current(study, part):
-            n_channels, each = (len(study.channels), min(itemsize, 2)) if part.part == "pixels" else (4, 1)
+            n_channels, each = 4, 1
+            if part.part == "pixels":
+                image = first_readable_image(study, study.fields)
+                n_channels, each = len(image), min(image.dtype.itemsize, 2)
             total += n_rows * n_channels * each * part.size_px[0] * part.size_px[1]
     return total
 

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from cellvote.jobs.examples import examples_of, stored_parts
+from cellvote.jobs.examples import example_table, examples_of, stored_parts, unreadable_fields
 from cellvote.learning.embeddings import Embeddings, EmbeddingsFile, compute_embeddings, embeddings_path
 from cellvote.learning.inputs import Inputs
 from cellvote.learning.scaling import FeedingConstants
 from cellvote.learning.settings import TrainSettings
+from cellvote.plates.acquisition import FIELD
 from cellvote.progress import CancelToken, Report
 from cellvote.study import Study
 from cellvote.study.image_files import note_of
@@ -49,7 +51,10 @@ def embed_study(
     report: Report,
     cancel: CancelToken,
 ) -> Embeddings:
-    """Give the embeddings of every cell or field of a study: N×F, those on disk where they are current."""
+    """Give the embeddings of every cell or field of a study: N×F, those on disk where they are current.
+
+    Those of a field that cannot be read are no numbers.
+    """
     from cellvote.learning.networks.device import choose_device
     from cellvote.learning.networks.feeding import Feed
 
@@ -59,10 +64,16 @@ def embed_study(
         "channels": list(inputs.channels),
         "scale": inputs.scale,
     }
-    n = len(study.read_cells(segmentation, ["plate"])) if inputs.unit == "cell" else len(study.fields)
-    examples = examples_of(study, segmentation, inputs, np.arange(n), FeedingConstants())
-    file = EmbeddingsFile(embeddings_path(part.path(study), backbone.name), n, images)
+    table = example_table(study, segmentation, inputs)
+    lost = unreadable_fields(study, segmentation, inputs)
+    readable = ~pd.MultiIndex.from_frame(table[FIELD]).isin(pd.MultiIndex.from_frame(lost[FIELD]))
+    examples = examples_of(study, segmentation, inputs, np.flatnonzero(readable), FeedingConstants())
+    file = EmbeddingsFile(embeddings_path(part.path(study), backbone.name), len(examples), images)
     where = choose_device(device)
-    return compute_embeddings(
-        file, backbone, Feed(examples, where, cancel=cancel), device=where, report=report, cancel=cancel
-    )
+    feed = Feed(examples, where, cancel=cancel)
+    features = compute_embeddings(file, backbone, feed, device=where, report=report, cancel=cancel)
+    if readable.all():
+        return features
+    whole = np.full((len(table), features.shape[1]), np.nan, np.float32)
+    whole[readable] = features
+    return whole

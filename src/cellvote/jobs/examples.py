@@ -83,11 +83,13 @@ def example_table(study: Study, segmentation: str, inputs: Inputs) -> pd.DataFra
 
 
 def unreadable_fields(study: Study, segmentation: str, inputs: Inputs) -> pd.DataFrame:
-    """List the fields whose images could not be stored: ``plate``, ``well``, ``field``, ``error``; no example of them.
+    """List fields that could not be stored or measured, so are no examples: ``plate``, ``well``, ``field``, ``error``.
 
     Only of whole fields: where a cell cannot be cut, nothing is stored.
     """
     found = [stored_fields(study, part) for part in stored_parts(inputs, segmentation).values() if part.unit == "field"]
+    if inputs.has_measurements and inputs.unit == "field" and not segmentation:
+        found.append(read_field_measurements(study)[[*FIELD, "error"]])
     if not found:
         return pd.DataFrame({"plate": [], "well": [], "field": [], "error": []})
     table = pd.concat([one[one["error"] != ""] for one in found])

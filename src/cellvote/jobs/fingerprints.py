@@ -1,10 +1,10 @@
-"""Look at every field once for what the audit and the field baseline need; kept in the study."""
+"""Look at every field once for what the audit needs; kept in the study."""
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,13 @@ import pandas as pd
 from cellvote.errors import ImageReadError
 from cellvote.jobs.executors import default_workers
 from cellvote.learning.fingerprints import SIZE, Fingerprints, fingerprint
-from cellvote.learning.whole_images import measure_whole_image
-from cellvote.plates.acquisition import FIELD, FieldKey
+from cellvote.plates.acquisition import FIELD, FieldKey, field_keys
 from cellvote.plates.pixels import image_hash
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table, writing
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SAVE_EVERY_S: Final = 60.0
 
 
@@ -29,7 +28,7 @@ class FieldLooks(NamedTuple):
     Attributes
     ----------
     table
-        One row per field: ``plate``, ``well``, ``field``, ``image_hash`` and the measurements of the whole image.
+        One row per field: ``plate``, ``well``, ``field``, ``image_hash``.
     fingerprints
         (N, 64, 64) uint8, row by row.
     """
@@ -39,7 +38,7 @@ class FieldLooks(NamedTuple):
 
 
 def looks_folder(study: Study) -> Path:
-    """Where fingerprints and measurements of whole images are kept."""
+    """Where fingerprints are kept."""
     return study.path / "fingerprints"
 
 
@@ -50,7 +49,7 @@ def look_at_fields(
     report: Report = ignore_progress,
     cancel: CancelToken | None = None,
 ) -> FieldLooks:
-    """Make the fingerprints of fields and measure their whole images, reading only those not looked at yet.
+    """Make the fingerprints and hashes of fields, reading only those not looked at yet.
 
     What was done is kept when it is cancelled, and every minute. Source images do not change; where the channels of
     the study do, all are looked at anew. A field that cannot be read is left out: nothing was learned from it either.
@@ -84,15 +83,12 @@ def look_at_fields(
         if todo:
             _write(study, there)
     kept = [key for key in keys if key in there]
-    rows = [{**key._asdict(), **there[key][0]} for key in kept]
-    columns = list(rows[0]) if rows else [*FIELD, "image_hash"]
+    table = pd.DataFrame([(*key, there[key][0]) for key in kept], columns=[*FIELD, "image_hash"])
     prints = [there[key][1] for key in kept]
-    return FieldLooks(
-        pd.DataFrame(rows, columns=columns), np.stack(prints) if prints else np.zeros((0, SIZE, SIZE), np.uint8)
-    )
+    return FieldLooks(table, np.stack(prints) if prints else np.zeros((0, SIZE, SIZE), np.uint8))
 
 
-_Seen = tuple[dict[str, Any], Fingerprints]
+_Seen = tuple[str, Fingerprints]
 
 
 def _look(study: Study, key: FieldKey, cancel: CancelToken) -> _Seen | None:
@@ -101,8 +97,7 @@ def _look(study: Study, key: FieldKey, cancel: CancelToken) -> _Seen | None:
         image = study.read_raw_field(key)
     except ImageReadError:
         return None
-    row = {"image_hash": image_hash(image), **measure_whole_image(image, study.channels)}
-    return row, fingerprint(image)
+    return image_hash(image), fingerprint(image)
 
 
 def _paths(study: Study) -> tuple[Path, Path]:
@@ -129,12 +124,7 @@ def _read(study: Study) -> dict[FieldKey, _Seen]:
     sums = prints.reshape(len(prints), -1).sum(axis=1, dtype=np.int64)
     if (sums != table["checksum"]).any():
         return {}
-    rows = table.drop(columns=[*FIELD, "made_with", "checksum"]).to_dict("records")
-    keys = table[FIELD].itertuples(index=False, name=None)
-    return {
-        FieldKey(str(p), str(w), int(f)): ({str(k): v for k, v in row.items()}, one)
-        for (p, w, f), row, one in zip(keys, rows, prints, strict=True)
-    }
+    return {key: (str(own), one) for key, own, one in zip(field_keys(table), table["image_hash"], prints, strict=True)}
 
 
 def _write(study: Study, seen: dict[FieldKey, _Seen]) -> None:
@@ -142,7 +132,7 @@ def _write(study: Study, seen: dict[FieldKey, _Seen]) -> None:
         return
     keys = sorted(seen)
     prints = np.stack([seen[key][1] for key in keys])
-    table = pd.DataFrame([{**key._asdict(), **seen[key][0]} for key in keys])
+    table = pd.DataFrame([(*key, seen[key][0]) for key in keys], columns=[*FIELD, "image_hash"])
     table["made_with"] = _mark(study)
     table["checksum"] = prints.reshape(len(prints), -1).sum(axis=1, dtype=np.int64)
     table_path, prints_path = _paths(study)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ClassifierError, PredictionsError, SettingsError
-from cellvote.jobs.accounting import usual_vote_settings
+from cellvote.jobs.accounting import transductive_note, usual_vote_settings
 from cellvote.jobs.examples import store_inputs, unreadable_fields
 from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes
 from cellvote.jobs.training_plan import examples_in
@@ -103,6 +103,7 @@ def predict_study(
         "segmentation": name,
         "classes": list(info.classes),
         "class_column": info.class_column,
+        "threshold": info.threshold,
         "cells_checksum": file_checksum(study.cells_path(name)) if name else "",
         "unreadable": len(lost),
     }
@@ -309,6 +310,7 @@ def evaluate_study(
     table = with_flags(study, table, settings.exclude_flags)
     left_out = left_out_note(table, settings.exclude_flags, "votes and scores")
     notes += [left_out] if left_out else []
+    notes += transductive_note(info.settings)
     untrained = sorted(set(info.settings.get("exclude_flags", ())) - set(settings.exclude_flags))
     if untrained:
         rule = " or ".join(untrained).replace("_", " ")

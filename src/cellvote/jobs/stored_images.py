@@ -214,7 +214,7 @@ def usual_field_size_px(study: Study) -> tuple[int, int]:
     StudyError
         Where none can be read.
     """
-    image = _first_readable(study, study.fields)
+    image = first_readable_image(study, study.fields)
     return int(image.shape[1]), int(image.shape[2])
 
 
@@ -260,7 +260,14 @@ def _number_fields(path: Path, changed_ns: int) -> dict[FieldKey, int]:
     return {key: row for row, key in enumerate(open_study(path).fields)}
 
 
-def _first_readable(study: Study, keys: Sequence[FieldKey]) -> Pixels:
+def first_readable_image(study: Study, keys: Sequence[FieldKey]) -> Pixels:
+    """Read the first field that can be read, of the first few: CYX.
+
+    Raises
+    ------
+    StudyError
+        Where none of them can.
+    """
     first: CellVoteError | None = None
     for key in keys[:_N_SAMPLED]:
         try:
@@ -274,7 +281,7 @@ def _encoding(study: Study, part: StoredPart, keys: Sequence[FieldKey]) -> tuple
     """Say how images are stored, and how many channels they have."""
     if part.part != "pixels":
         return Encoding(np.dtype(np.uint8)), 4
-    image = _first_readable(study, keys)
+    image = first_readable_image(study, keys)
     if image.dtype in (np.uint8, np.uint16):
         return Encoding(image.dtype), len(image)
     low, high = _sampled_range(study, keys)

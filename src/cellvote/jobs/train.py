@@ -30,7 +30,8 @@ from cellvote.learning.splits import LEARNED_IN
 from cellvote.learning.weights_note import write_note
 from cellvote.plates.acquisition import FIELD
 from cellvote.progress import CancelToken, Report, ignore_progress
-from cellvote.settings import changed, validated
+from cellvote.recipes import settings_of_recipe
+from cellvote.settings import changed
 from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
 from cellvote.voting.calibrating import fit_conformal, write_calibration
@@ -57,6 +58,8 @@ def train_study(
     ----------
     classes
         ``COLUMN`` or ``COLUMN=a,b`` of the plate map.
+    settings
+        What is not said is as on the command line: the usual recipe of the unit where no architecture is named.
     name
         Of the classifier; the architecture's name where it is not given.
     overwrite
@@ -73,7 +76,7 @@ def train_study(
     CancelledError
         Where it was cancelled; run again to go on.
     """
-    chosen = settings if isinstance(settings, TrainSettings) else validated(TrainSettings, settings or {})
+    chosen = settings if isinstance(settings, TrainSettings) else settings_of_recipe("", settings or {})
     cancel = cancel or CancelToken()
     plan = plan_training(study, classes, chosen)
     name = name or chosen.architecture
@@ -96,7 +99,7 @@ def train_study(
     store_inputs(
         study, plan.segmentation, plan.inputs, workers=workers, scheduler=scheduler, report=report, cancel=cancel
     )
-    lost = unreadable_fields(study, plan.segmentation, plan.inputs)
+    lost = unreadable_fields(study, plan.segmentation, plan.inputs).merge(plan.fields[FIELD], on=FIELD)
     plan = plan.without(lost) if len(lost) else plan
     fitted = fit_models(
         study,
@@ -124,7 +127,7 @@ def train_study(
 
 def _lost_note(lost: pd.DataFrame) -> list[str]:
     """Say which fields could not be read."""
-    return [f"{len(lost)} fields could not be read, and were left out: {lost['error'].iloc[0]}"] if len(lost) else []
+    return [f"{len(lost)} field(s) could not be read, and were left out: {lost['error'].iloc[0]}"] if len(lost) else []
 
 
 def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:

@@ -6,21 +6,19 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ClassesError, SettingsError
-from cellvote.jobs.field_measurements import field_feature_names
-from cellvote.learning.architectures import find_architecture
+from cellvote.jobs.training_inputs import choose_inputs, parts_of
+from cellvote.learning.architectures import is_network
 from cellvote.learning.classes import ClassSpec, class_of_wells, parse_classes, resolved
 from cellvote.learning.groups import group_of_wells
-from cellvote.learning.inputs import Inputs, channel_rows
+from cellvote.learning.inputs import Inputs
 from cellvote.learning.network_training import Stages
 from cellvote.learning.settings import TrainSettings
-from cellvote.learning.splits import LEARNED_IN, Split, make_split
+from cellvote.learning.splits import LEARNED_IN, Split, check_each_fold_can_learn, make_split
 from cellvote.learning.training import TrainingCells
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
-from cellvote.profiling.measurements import feature_columns
 from cellvote.study import Study
 from cellvote.study.corrections import refuse_unmeasured_corrections
-from cellvote.study.crops import usual_crop_size_px
 from cellvote.study.field_flags import FLAGS_COLUMN, has_flag, left_out_note, with_flags
 from cellvote.study.illumination import check_cells_are_current
 
@@ -91,21 +89,40 @@ class TrainingPlan:
         return Stages.of(column, values_of(study, self.cells, column))
 
     def without(self, fields: pd.DataFrame) -> "TrainingPlan":
-        """Leave out fields that turned out not to be readable.
+        """Leave out fields that turned out not to be readable, and wells of which none is left.
 
         Parameters
         ----------
         fields
             ``plate``, ``well``, ``field``.
+
+        Raises
+        ------
+        ClassesError
+            Where the classes cannot be told apart by what is left.
         """
         lost = pd.MultiIndex.from_frame(fields[FIELD])
         cells = self.cells[~pd.MultiIndex.from_frame(self.cells[FIELD]).isin(lost)]
-        return replace(self, cells=cells.reset_index(drop=True))
+        keys = place_columns(self.wells)
+        there = pd.MultiIndex.from_frame(self.wells[keys]).isin(pd.MultiIndex.from_frame(cells[keys]))
+        split = self.split.take(np.asarray(there, bool))
+        plain = self.wells.loc[there].drop(columns=["n_cells", "fold", LEARNED_IN], errors="ignore")
+        wells = _with_folds(_with_counts(plain, cells), split)
+        check_each_fold_can_learn(wells, split, self.settings.split_by)
+        return replace(
+            self,
+            cells=_in_folds(cells, wells).sort_values("row").reset_index(drop=True),
+            wells=wells,
+            fields=_in_folds(self.fields, wells),
+            split=split,
+        )
 
 
 def values_of(study: Study, examples: pd.DataFrame, column: str) -> pd.Series:
     """Give what stands in a plate-map column for the well of each example; empty where nothing does."""
     keys = place_columns(study.plate_map)
+    if column in keys:
+        return examples[column].astype("str")
     found = examples[keys].merge(study.plate_map[[*keys, column]], on=keys, how="left")[column]
     return found.fillna("").astype("str")
 
@@ -128,23 +145,15 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
     spec = resolved(study.plate_map, parse_classes(classes) if isinstance(classes, str) else classes)
     segmentation = _segmentation(study, settings)
     wells = class_of_wells(study.plate_map, spec)
-    table = examples_in(study, settings.unit, segmentation)
-    keys = place_columns(wells)
-    cells = table.merge(wells, on=keys, how="inner")
-    fields = cells[[*FIELD, "class_name"]].drop_duplicates()
-    if settings.exclude_border and settings.unit == "cell":
-        cells = cells[~cells["touches_border"]]
-    cells = with_flags(study, cells, settings.exclude_flags)
-    left_out = left_out_note(cells, settings.exclude_flags, "training")
-    if settings.exclude_flags:
-        cells = cells[~has_flag(cells[FLAGS_COLUMN], settings.exclude_flags)]
-    counts = cells.groupby(keys).size().rename("n_cells").reset_index()
-    wells = wells.merge(counts, on=keys, how="inner")
+    known = examples_in(study, settings.unit, segmentation).merge(wells, on=place_columns(wells), how="inner")
+    cells, left_out = _usable(study, known, settings)
+    wells = _with_counts(wells, cells)
     present = spec.class_names or tuple(sorted(wells["class_name"].unique()))
     empty = [name for name in present if name not in set(wells["class_name"])]
     if empty or len(present) < 2:
         what = "cell was measured" if settings.unit == "cell" else "field is there"
         raise ClassesError(f"no {what} in the wells of class {(empty or ['?'])[0]!r}. Segment more wells.")
+    _check_settings(study, settings, present)
     wells["group"] = group_of_wells(wells, study.plate_map, settings.split_by)
     split = make_split(
         wells,
@@ -154,91 +163,68 @@ def plan_training(study: Study, classes: str | ClassSpec, settings: TrainSetting
         leave_one_out=settings.leave_one_out,
         seed=settings.seed,
     )
-    wells["fold"] = split.held_out
-    if not split.learns_from_all_others:
-        wells[LEARNED_IN] = split.learned_in()
-    cells = cells.merge(wells[[*keys, "group", "fold"]], on=keys).sort_values("row")
+    wells = _with_folds(wells, split)
     return TrainingPlan(
         spec,
         settings,
         segmentation,
         present,
         choose_inputs(study, segmentation, settings),
-        cells.reset_index(drop=True),
+        _in_folds(cells, wells).sort_values("row").reset_index(drop=True),
         wells,
-        fields.merge(wells[[*keys, "group", "fold", *wells.columns.intersection([LEARNED_IN])]], on=keys),
+        _in_folds(known[[*FIELD, "class_name"]].drop_duplicates(), wells),
         split,
         left_out,
     )
 
 
+def _usable(study: Study, examples: pd.DataFrame, settings: TrainSettings) -> tuple[pd.DataFrame, str]:
+    """Leave out what the settings say, and say which fields these are for their image quality."""
+    if settings.exclude_border and settings.unit == "cell":
+        examples = examples[~examples["touches_border"]]
+    examples = with_flags(study, examples, settings.exclude_flags)
+    left_out = left_out_note(examples, settings.exclude_flags, "training")
+    if settings.exclude_flags:
+        examples = examples[~has_flag(examples[FLAGS_COLUMN], settings.exclude_flags)]
+    return examples, left_out
+
+
+def _check_settings(study: Study, settings: TrainSettings, classes: tuple[str, ...]) -> None:
+    """See that what networks are trained by goes with the study, before anything is computed."""
+    if not is_network(settings.architecture):
+        return
+    if settings.loss == "binary" and len(classes) != 2:
+        raise SettingsError(f"loss=binary is for two classes, and there are {len(classes)}: choose another loss.")
+    if settings.fine_tune_by:
+        find_column(study.plate_map, settings.fine_tune_by)
+
+
+def _with_counts(wells: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Count the examples of each well; wells without any are left out."""
+    keys = place_columns(wells)
+    return wells.merge(cells.groupby(keys).size().rename("n_cells").reset_index(), on=keys, how="inner")
+
+
+def _with_folds(wells: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """Say in which fold each well is held out, and by which it is learned from where these are not all others."""
+    wells = wells.assign(fold=split.held_out)
+    return wells if split.learns_from_all_others else wells.assign(**{LEARNED_IN: split.learned_in()})
+
+
+def _in_folds(examples: pd.DataFrame, wells: pd.DataFrame) -> pd.DataFrame:
+    """Give examples the group and fold of their well; those of other wells are left out."""
+    keys = place_columns(wells)
+    told = ["group", "fold", *wells.columns.intersection([LEARNED_IN])]
+    plain = examples.drop(columns=[name for name in told if name in examples])
+    return plain.merge(wells[[*keys, *told]], on=keys)
+
+
 def _segmentation(study: Study, settings: TrainSettings) -> str:
     """Name the segmentation whose cells are used; empty where whole fields are classified without any."""
-    asked = bool(settings.segmentation) or bool({"mask", "flows"}.intersection(_parts(settings)))
+    asked = bool(settings.segmentation) or bool({"mask", "flows"}.intersection(parts_of(settings)))
     if settings.unit == "field" and not asked:
         return ""
     name = study.one_segmentation(settings.segmentation)
     check_cells_are_current(study, name)
     refuse_unmeasured_corrections(study, name)
     return name
-
-
-def _parts(settings: TrainSettings) -> tuple[str, ...]:
-    return settings.parts or find_architecture(settings.architecture).parts
-
-
-def choose_inputs(study: Study, segmentation: str, settings: TrainSettings) -> Inputs:
-    """Say what an architecture is fed on this study.
-
-    Raises
-    ------
-    SettingsError
-        Where the architecture cannot be fed that.
-    ChannelError
-        Where a channel is not there.
-    """
-    architecture = find_architecture(settings.architecture)
-    parts = settings.parts or architecture.parts
-    has_images = any(part != "measurements" for part in parts)
-    if architecture.kind == "classic" and has_images:
-        raise SettingsError(f"{architecture.name} is fed measurements only: leave parts out.")
-    if architecture.kind != "classic" and not has_images:
-        raise SettingsError(f"{architecture.name} is fed images: parts must have pixels, mask or flows among them.")
-    columns: tuple[str, ...] = ()
-    if "measurements" in parts:
-        columns = settings.measurements or measured_columns(study, settings.unit, segmentation)
-    wanted = Inputs(parts=("pixels",), channels=settings.channels or study.channels)
-    channels = tuple(study.channels[i] for i in channel_rows(study.channels, wanted))
-    return Inputs(
-        unit=settings.unit,
-        parts=parts,
-        separate=architecture.name == "fusion",
-        columns=columns,
-        channels=channels if "pixels" in parts else study.channels,
-        size_px=_size_px(study, segmentation, settings) if has_images else None,
-        cut="rescale" if settings.unit == "field" and settings.field_size_px else settings.cut,
-        background=settings.background,
-        scale=settings.scale,
-    )
-
-
-def measured_columns(study: Study, unit: str, segmentation: str) -> tuple[str, ...]:
-    """Name the measurements that there are: of cells, or, where fields have none, of whole images."""
-    if unit == "field" and not segmentation:
-        return field_feature_names(study)
-    return tuple(feature_columns(study.read_cells(segmentation)))
-
-
-def _size_px(study: Study, segmentation: str, settings: TrainSettings) -> tuple[int, int]:
-    """Choose the size of images: as asked, else what shows the cells, and the architecture can take."""
-    architecture = find_architecture(settings.architecture)
-    if settings.unit == "field":
-        if settings.field_size_px:
-            return settings.field_size_px
-        height, width = study.read_field(study.fields[0]).shape[-2:]
-        return height, width
-    if settings.crop_size_px:
-        return settings.crop_size_px, settings.crop_size_px
-    usual = max(usual_crop_size_px(study.read_cells(segmentation)), architecture.least_px)
-    side = -(-usual // architecture.multiple_px) * architecture.multiple_px
-    return side, side

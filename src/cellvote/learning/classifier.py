@@ -99,7 +99,8 @@ class Classifier:
         ndarray
             (N,) the fold that held the field out, `UNSEEN` where it took no part in training.
         """
-        fold_of = self.split.drop_duplicates("image_hash").set_index("image_hash")["fold"]
+        known = self.split.dropna(subset="image_hash")  # fields that could not be read have none
+        fold_of = known.drop_duplicates("image_hash").set_index("image_hash")["fold"]
         hashes = cells[FIELD].merge(image_hashes, on=FIELD, how="left")["image_hash"]
         return hashes.map(fold_of).fillna(UNSEEN).to_numpy(np.int64)
 

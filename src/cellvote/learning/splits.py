@@ -47,6 +47,11 @@ class Split:
         """How many models there will be."""
         return len(self.trains)
 
+    def take(self, wells: BoolArray) -> "Split":
+        """Keep some of the wells, and the folds that still hold one out."""
+        used, held_out = np.unique(self.held_out[wells], return_inverse=True)
+        return Split(held_out.astype(np.int64), self.trains[used][:, wells], self.notes)
+
     @property
     def learns_from_all_others(self) -> bool:
         """Whether every model learns from all that it is not held to account on."""
@@ -125,7 +130,7 @@ def make_split(
         split = Split.of_folds(parts[0], tuple(notes))
     else:
         split = _grid(parts[0], parts[1], names, notes)
-    _check_each_fold_can_learn(wells, split, split_by)
+    check_each_fold_can_learn(wells, split, split_by)
     return split
 
 
@@ -200,7 +205,14 @@ def _lonely(wells: pd.DataFrame, class_name: str, split_by: str) -> str:
     )
 
 
-def _check_each_fold_can_learn(wells: pd.DataFrame, split: Split, split_by: str) -> None:
+def check_each_fold_can_learn(wells: pd.DataFrame, split: Split, split_by: str) -> None:
+    """See that the model of each fold has wells of every class to learn from.
+
+    Raises
+    ------
+    ClassesError
+        Where one has not.
+    """
     classes = wells["class_name"].to_numpy(object)
     for fold, trains in enumerate(split.trains):
         left = set(classes) - set(classes[trains])

@@ -35,7 +35,7 @@ class ReportContents:
     note
         ``predictions.json``: what the predictions were made from.
     predictions
-        One row per cell.
+        One row per cell, or per field where these are classified as a whole.
     wells
         As from `well_table`.
     truth
@@ -70,8 +70,13 @@ class ReportContents:
 
     @property
     def segmentation(self) -> str:
-        """The segmentation whose cells were predicted."""
+        """The segmentation whose cells were predicted; empty where whole fields were."""
         return str(self.note["segmentation"])
+
+    @property
+    def unit(self) -> str:
+        """What was predicted: ``cell`` or ``field``."""
+        return str(self.info.inputs.unit)
 
     @property
     def at_home(self) -> bool:
@@ -150,7 +155,7 @@ def collect_contents(
     predictions = read_predictions(study, model)
     classifier = find_classifier(study, model)
     info = classifier.info
-    truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes)
+    truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes, info.threshold)
     flagged = with_flags(study, predictions, settings.exclude_flags)
     votes = vote(_of_wells(flagged), WELL, settings, read_vote_calibration(study, model, note))
     trained_on = _training_wells(study, classifier, predictions)
@@ -181,7 +186,9 @@ def _of_wells(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def failed_fields(study: Study, segmentation: str) -> tuple[tuple[str, FieldRecord], ...]:
-    """List the fields that could not be segmented or measured, with the step."""
+    """List the fields that could not be segmented or measured, with the step; none where no cells were asked for."""
+    if not segmentation:
+        return ()
     folder = study.segmentation_folder(segmentation)
     steps = (("segment", "fields.parquet"), ("measure", "measured.parquet"))
     return tuple((step, record) for step, name in steps for record in Ledger(folder / name).failed())
@@ -197,12 +204,13 @@ def _training_wells(study: Study, classifier: Classifier, predictions: pd.DataFr
 
 
 def _no_better_than_measurements(evaluation: dict[str, Any], *, network: bool) -> list[str]:
-    simple = (evaluation["baselines"].get("measurements") or {}).get("cell")
-    own = evaluation["cell"]
+    unit = evaluation["unit"]
+    simple = (evaluation["baselines"].get("measurements") or {}).get(unit)
+    own = evaluation[unit]
     if not network or not simple or own["accuracy"] > simple["accuracy"]:
         return []
     warning = (
-        f"logistic regression on the measurements gets {simple['accuracy']:.1%} of the held-out cells right, no fewer "
-        f"than this network ({own['accuracy']:.1%}): on these wells the network adds nothing to be seen."
+        f"logistic regression on the measurements gets {simple['accuracy']:.1%} of the held-out {unit}s right, no "
+        f"fewer than this network ({own['accuracy']:.1%}): on these wells the network adds nothing to be seen."
     )
     return [warning]

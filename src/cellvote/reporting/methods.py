@@ -14,9 +14,10 @@ Rows = list[tuple[str, str]]
 
 def method_groups(contents: ReportContents) -> list[tuple[str, Rows]]:
     """List what was done and with what: a title, then names and values."""
+    segmentation = [("Segmentation", _segmentation(contents))] if contents.segmentation else []
     return [
         ("Study", _study(contents)),
-        ("Segmentation", _segmentation(contents)),
+        *segmentation,
         ("Classifier", _classifier(contents)),
         ("Votes", _votes(contents)),
         ("Versions (training)", list(contents.info.versions.items())),
@@ -36,6 +37,8 @@ def _study(contents: ReportContents) -> Rows:
 
 
 def _segmentation_note(contents: ReportContents) -> dict[str, Any]:
+    if not contents.segmentation:
+        return {}
     path = contents.study.segmentation_folder(contents.segmentation) / "segmentation.json"
     note: dict[str, Any] = read_json(path) if path.exists() else {}
     return note
@@ -51,7 +54,7 @@ def _segmentation(contents: ReportContents) -> Rows:
 def _classifier(contents: ReportContents) -> Rows:
     info = contents.info
     inputs = info.inputs
-    fed = f"{len(inputs.columns)} measurements of each cell"
+    fed = f"{len(inputs.columns)} measurements of each {inputs.unit}"
     if inputs.size_px is not None:
         height, width = inputs.size_px
         fed = f"{' and '.join(inputs.parts)} of {height} × {width} px, channels {', '.join(inputs.channels)}"
@@ -77,14 +80,16 @@ def _votes(contents: ReportContents) -> Rows:
 
 
 def _hashes(contents: ReportContents) -> Rows:
-    folder = contents.study.segmentation_folder(contents.segmentation)
     rows = [
         ("training cells, classes, folds", contents.info.training_data),
         ("weights", str(contents.note.get("weights_checksum", ""))),
-        ("cells table", str(contents.note.get("cells_checksum", ""))),
     ]
-    if (folder / "measured.parquet").exists():
-        hashes = read_table(folder / "measured.parquet", ["image_hash"])["image_hash"].tolist()
+    if not contents.segmentation:
+        return rows
+    rows.append(("cells table", str(contents.note.get("cells_checksum", ""))))
+    measured = contents.study.segmentation_folder(contents.segmentation) / "measured.parquet"
+    if measured.exists():
+        hashes = read_table(measured, ["image_hash"])["image_hash"].tolist()
         pixels = hashlib.blake2b("\n".join(hashes).encode(), digest_size=16).hexdigest()
         rows.append((f"pixels of {len(hashes)} fields", pixels))
     return rows
@@ -109,8 +114,7 @@ def commands(contents: ReportContents) -> list[str]:
     model = info.name if contents.at_home else str(contents.note.get("classifier", info.name))
     lines = [
         ["create", study, contents.study.info.source, *_plate_map(contents)],
-        segment,
-        ["measure", study, "--segmentation", contents.segmentation],
+        *([segment, ["measure", study, "--segmentation", contents.segmentation]] if contents.segmentation else []),
         *([_train(contents, study)] if contents.at_home else []),
         ["predict", study, model],
         ["evaluate", study, model],
@@ -130,8 +134,8 @@ def _train(contents: ReportContents, study: str) -> list[str]:
     spec = str(read_json(path)["classes"]) if path.exists() else f"{info.class_column}={','.join(info.classes)}"
     line = ["train", study, "--classes", spec, "--name", info.name, "--split-by", info.split_by]
     usual = TrainSettings().model_dump(mode="json")
-    for key, value in info.settings.items():
-        if key not in {"split_by", "segmentation"} and value != usual.get(key):
+    for key, value in info.settings.items():  # the architecture is always said: else a recipe would choose it
+        if key not in {"split_by", "segmentation"} and (value != usual.get(key) or key == "architecture"):
             line += ["--set", f"{key}={_json(value)}"]
     return line
 

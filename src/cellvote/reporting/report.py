@@ -152,7 +152,7 @@ def _scores(contents: ReportContents) -> dict[str, Any]:
     if evaluation is None:
         return {"levels": [], "accuracy_figure": "", "confusions": []}
     confusions = []
-    for level, what in (("cell", "cells"), ("well", "wells")):
+    for level, what in ((contents.unit, f"{contents.unit}s"), ("well", "wells")):
         score = evaluation[level]
         if score:
             draw = partial(confusion_figure, score["confusion"], score["abstained"], contents.info.classes, what)
@@ -206,6 +206,8 @@ def _dose_figure(contents: ReportContents) -> str:
 
 
 def _gallery(contents: ReportContents) -> tuple[Gallery | None, str]:
+    if contents.unit == "field":
+        return None, "Fields were classified as a whole: the window shows them, each with what was said of it."
     n = 12 if len(contents.info.classes) <= 6 else 8
     try:
         found = build_gallery(

@@ -52,11 +52,11 @@ def headline(contents: ReportContents) -> str:
     if evaluation is None:
         voted = contents.wells[contents.wells["state"] == VOTED]
         return (
-            f"{contents.model} voted on {number(len(voted))} wells from {number(len(contents.predictions))} cells; how "
-            "often it is right cannot be said here."
+            f"{contents.model} voted on {number(len(voted))} wells from {number(len(contents.predictions))} "
+            f"{contents.unit}s; how often it is right cannot be said here."
         )
-    cell, well = evaluation["cell"], evaluation["well"]
-    parts = [f"{percent(cell['accuracy'])} of {number(cell['n'])} cells{_interval(cell)}"]
+    own, well = evaluation[contents.unit], evaluation["well"]
+    parts = [f"{percent(own['accuracy'])} of {number(own['n'])} {contents.unit}s{_interval(own)}"]
     if well:
         parts.append(f"{round(well['accuracy'] * well['n'])} of {number(well['n'])} wells")
     return sentence(f"{split_words(contents)}, {contents.model} gets {' and '.join(parts)} right")
@@ -70,11 +70,11 @@ def _interval(score: dict[str, Any]) -> str:
 
 
 def comparison(contents: ReportContents) -> str:
-    """Say what the baselines get right of the same cells; empty where there are none."""
+    """Say what the baselines get right of the same cells or fields; empty where there are none."""
     baselines = (contents.evaluation or {}).get("baselines", {})
-    scores = {key: (baselines.get(key) or {}).get("cell") for key in BASELINES}
+    scores = {key: (baselines.get(key) or {}).get(contents.unit) for key in BASELINES}
     found = [f"{BASELINES[key]} {percent(score['accuracy'])}" for key, score in scores.items() if score]
-    return f"Of the same cells, without the classifier: {'; '.join(found)}." if found else ""
+    return f"Of the same {contents.unit}s, without the classifier: {'; '.join(found)}." if found else ""
 
 
 def sentence(text: str) -> str:

@@ -1,6 +1,5 @@
 """Cutting crops: the pixels, the mask image and the flow image of each cell, as squares of one size."""
 
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -8,12 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellvote.plates.pixels import Pixels
-from cellvote.study.atomic import write_json
 from cellvote.study.image_files import (
     Images,
     StoredPart,
     is_current,
-    note_of,
     open_images,
 )
 from cellvote.study.masks import LabelImage
@@ -25,12 +22,10 @@ __all__ = [
     "Crops",
     "Windows",
     "crops_are_current",
-    "crops_path",
     "cut_crops",
     "cut_flow_images",
     "cut_mask_images",
     "cut_windows",
-    "note_crops",
     "open_crops",
     "plain_crops",
     "usual_crop_size_px",
@@ -201,20 +196,9 @@ def plain_crops(segmentation: str, size_px: int) -> StoredPart:
     return StoredPart("cell", "pixels", (size_px, size_px), segmentation)
 
 
-def crops_path(study: Study, segmentation: str, size_px: int) -> Path:
-    """Where the crops of a size are."""
-    return plain_crops(segmentation, size_px).path(study)
-
-
 def crops_are_current(study: Study, segmentation: str, size_px: int) -> bool:
     """Whether crops of this size are there, cut from the cells table as it is now."""
     return is_current(study, plain_crops(segmentation, size_px))
-
-
-def note_crops(study: Study, segmentation: str, size_px: int) -> None:
-    """Write beside the crops what they were cut from."""
-    part = plain_crops(segmentation, size_px)
-    write_json(part.path(study).with_suffix(".json"), note_of(study, part))
 
 
 def open_crops(study: Study, segmentation: str, size_px: int) -> Crops:

@@ -134,7 +134,8 @@ class PredictDock(StepDock):
         counts = Counter(predicted.cells["class"])
         colours = class_colours(len(predicted.classes))
         named = zip(predicted.classes, colours, strict=True)
-        self.legend.set_content([LegendEntry(n, c, f"{counts[n]:,} cells") for n, c in named])
+        what = "cells" if predicted.of_cells else "fields"
+        self.legend.set_content([LegendEntry(n, c, f"{counts[n]:,} {what}") for n, c in named])
         self.legend_title.setText(f"Classes of {predicted.model}")
         self.legend_title.show()
 

@@ -26,10 +26,10 @@ from cellvote.gui.docks.class_choice import ClassChoice
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
 from cellvote.gui.history import Score, read_history, read_scores, warnings_of
-from cellvote.gui.settings_form import SettingsForm
+from cellvote.gui.settings_form import SettingsForm, assignments
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
-from cellvote.learning.architectures import CLASSIC, NETWORK_BUILDERS
+from cellvote.learning.architectures import ARCHITECTURES
 from cellvote.learning.settings import TrainSettings
 from cellvote.study.study import checked_name
 
@@ -136,7 +136,7 @@ class TrainDock(StepDock):
             self.form_place.removeWidget(self.form)
             self.form.deleteLater()
         choices = {
-            "architecture": (*CLASSIC, *NETWORK_BUILDERS),
+            "architecture": tuple(ARCHITECTURES),
             "channels": study.channels,
             "segmentation": study.segmentations,
         }
@@ -179,9 +179,9 @@ class TrainDock(StepDock):
         device = ("--device", self.device_box.currentData())
         overwrite = ("--overwrite",) if self.overwrite_box.isChecked() else ()
         train = ("train", path, "--classes", self.classes.argument(), "--split-by", self.split_box.currentData())
-        steps = [
-            cellvote_step(TRAINING, *train, "--name", name, *device, *overwrite, *self.form.assignments(), dock=DOCK)
-        ]
+        # The architecture is always said: without one, the command line would choose by its recipe.
+        settings = assignments({"architecture": self.form.box("architecture").value()} | self.form.changed_values())
+        steps = [cellvote_step(TRAINING, *train, "--name", name, *device, *overwrite, *settings, dock=DOCK)]
         if self.predict_box.isChecked():
             chosen = str(self.form.box("segmentation").value())
             masks = ("--segmentation", chosen) if chosen else ()

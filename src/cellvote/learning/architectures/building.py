@@ -89,6 +89,23 @@ def is_network(name: str) -> bool:
     return name not in ARCHITECTURES or ARCHITECTURES[name].kind == "network"
 
 
+def check_image_size(architecture: Architecture, height_px: int, width_px: int) -> None:
+    """See that an architecture can take images of a size.
+
+    Raises
+    ------
+    ClassifierError
+        Where they are too small for it, or no multiple of what it takes them in.
+    """
+    name, size = architecture.name, f"{height_px}×{width_px} px"
+    if min(height_px, width_px) < architecture.least_px:
+        raise ClassifierError(f"{name} needs images of at least {architecture.least_px} px, not {size}.")
+    if height_px % architecture.multiple_px or width_px % architecture.multiple_px:
+        raise ClassifierError(
+            f"{name} needs images whose sides are multiples of {architecture.multiple_px} px, not {size}."
+        )
+
+
 def _chosen(pretrained: bool | str | Path) -> Pretrained:
     if isinstance(pretrained, bool | Path):
         return pretrained
@@ -101,13 +118,7 @@ def _check(architecture: Architecture, shape: NetworkShape, *, xavier: bool) -> 
     name = architecture.name
     if min(shape.channels, shape.n_outputs) < 1 or shape.n_measurements < 0:
         raise ClassifierError(f"{name} needs at least 1 channel and 1 class, not {shape.channels}, {shape.n_outputs}.")
-    size = f"{shape.height_px}×{shape.width_px} px"
-    if min(shape.height_px, shape.width_px) < architecture.least_px:
-        raise ClassifierError(f"{name} needs images of at least {architecture.least_px} px, not {size}.")
-    if shape.height_px % architecture.multiple_px or shape.width_px % architecture.multiple_px:
-        raise ClassifierError(
-            f"{name} needs images whose sides are multiples of {architecture.multiple_px} px, not {size}."
-        )
+    check_image_size(architecture, shape.height_px, shape.width_px)
     if shape.n_measurements and not architecture.takes_measurements:
         raise ClassifierError(f"{name} takes no measurements.")
     if not shape.n_measurements and "measurements" in architecture.parts:

@@ -47,6 +47,8 @@ def make_learner(network: nn.Module, codes: IntArray, n_classes: int, settings: 
     SettingsError
         Where the loss asks for something that the network or the classes do not have.
     """
+    if settings.loss == "binary" and n_classes != 2:
+        raise SettingsError(f"loss=binary is for two classes, and there are {n_classes}: choose another loss.")
     weights = torch.ones(n_classes)
     if settings.balance == "weights":
         counts = np.bincount(codes, minlength=n_classes)

@@ -44,6 +44,8 @@ class ScoreLoss(nn.Module):
             weights = targets @ self.class_weights
             said = functional.binary_cross_entropy_with_logits(scores[:, 0], targets[:, 1], reduction="none")
             return said * weights
+        if scores.shape[1] == 1:  # one score of two classes, by another loss: that of the first class is 0
+            scores = functional.pad(scores, (1, 0))
         logs = torch.log_softmax(scores, dim=1)
         if self.kind == "focal":  # Lin et al., "Focal loss for dense object detection", 2017
             logs = logs * (1 - logs.exp()) ** self.focal_gamma

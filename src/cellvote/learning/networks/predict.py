@@ -96,8 +96,12 @@ def adapted(network: nn.Module, examples: Examples, rows: IntArray, device: torc
     Parameters
     ----------
     rows
-        The examples: those of one plate.
+        The examples: those of one plate. Of a single one nothing can be estimated: the statistics stay as they are.
     """
+    parts = [part for part in np.array_split(rows, max(1, -(-len(rows) // PREDICT_BATCH))) if len(part) > 1]
+    if not parts:
+        yield network.eval()
+        return
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
     kept = [{k: v.detach().clone() for k, v in layer.state_dict().items()} for layer in layers]
     momenta = [layer.momentum for layer in layers]
@@ -106,10 +110,9 @@ def adapted(network: nn.Module, examples: Examples, rows: IntArray, device: torc
         layer.reset_running_stats()
         layer.momentum = None  # the plain mean over all batches
         layer.train()
-    parts = np.array_split(rows, max(1, -(-len(rows) // PREDICT_BATCH)))
     try:
         with torch.inference_mode():
-            for streams in Feed(examples, device).batches([part for part in parts if len(part) > 1]):
+            for streams in Feed(examples, device).batches(parts):
                 network(*seen_as_batch(streams))
         yield network.eval()
     finally:

@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from tests.tiny_plates import create_study
+from tests.tiny_plates import create_study, store_crops
 
 from cellvote.errors import BusyError, CancelledError, StudyError, WorkerError
-from cellvote.jobs.crops import cut_study_crops
 from cellvote.jobs.measure import measure_study
 from cellvote.jobs.segment import segment_study
 from cellvote.plates.acquisition import FieldKey, field_keys
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
-from cellvote.study.crops import crops_are_current, crops_path, cut_crops, open_crops
+from cellvote.study.crops import crops_are_current, cut_crops, open_crops, plain_crops
 from cellvote.study.lock import run_alone
 from cellvote.synthetic import SimulatedPlate
 
@@ -25,15 +24,15 @@ def names_in(study: Study) -> set[str]:
 
 
 def test_crops_that_are_there_are_not_cut_again(study: Study) -> None:
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     told: list[Progress] = []
-    cut_study_crops(study, "watershed", 16, workers=1, report=told.append)
+    store_crops(study, 16, report=told.append)
     assert told == []
 
 
 def test_nothing_but_crops_and_their_note_is_left_behind(study: Study) -> None:
     before = names_in(study)
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     assert names_in(study) - before == {"crops-16.npy", "crops-16.json"}
 
 
@@ -45,10 +44,10 @@ def test_half_cut_crops_are_never_taken_for_whole_ones(study: Study) -> None:
             token.cancel()
 
     with pytest.raises(CancelledError):
-        cut_study_crops(study, "watershed", 16, workers=1, report=stop, cancel=token)
-    assert not crops_path(study, "watershed", 16).exists()
+        store_crops(study, 16, report=stop, cancel=token)
+    assert not plain_crops("watershed", 16).path(study).exists()
     assert not crops_are_current(study, "watershed", 16)
-    cut_study_crops(study, "watershed", 16, workers=1)
+    store_crops(study, 16)
     crops = open_crops(study, "watershed", 16)
     assert all(crop.any() for crop in crops)
 
@@ -59,7 +58,7 @@ def test_crops_that_the_disk_cannot_hold_are_refused_before_they_are_cut(
     before = names_in(study)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))  # type: ignore[attr-defined]
     with pytest.raises(StudyError, match="GiB are free. Free some space"):
-        cut_study_crops(study, "watershed", 16, workers=1)
+        store_crops(study, 16)
     assert names_in(study) == before
 
 
@@ -87,7 +86,7 @@ def test_a_field_that_can_no_longer_be_read_is_named(own_study: Study) -> None:
     key = second_field(own_study)
     images_of(own_study, key)[0].unlink()
     with pytest.raises((WorkerError, StudyError), match=str(key)):
-        cut_study_crops(own_study, "watershed", 16, workers=1)
+        store_crops(own_study, 16)
     assert not crops_are_current(own_study, "watershed", 16)
 
 
@@ -95,7 +94,7 @@ def test_fields_of_different_pixel_types_do_not_spoil_each_other_s_crops(own_stu
     for path in images_of(own_study, second_field(own_study)):
         tifffile.imwrite(path, tifffile.imread(path).astype(np.float32))
     try:
-        cut_study_crops(own_study, "watershed", 16, workers=1)
+        store_crops(own_study, 16)
     except (StudyError, WorkerError):
         return
     crops, cells = open_crops(own_study, "watershed", 16), own_study.read_cells("watershed")
@@ -106,9 +105,9 @@ def test_fields_of_different_pixel_types_do_not_spoil_each_other_s_crops(own_stu
 
 
 def test_a_second_run_leaves_the_crops_alone_that_the_first_one_is_cutting(study: Study) -> None:
-    draft = crops_path(study, "watershed", 16).with_name(".crops-16.npy.draft")
+    draft = plain_crops("watershed", 16).path(study).with_name(".crops-16.npy.draft")
     draft.write_bytes(b"half cut")
     with run_alone(study.path, "cutting crops"), pytest.raises(BusyError):
-        cut_study_crops(study, "watershed", 16, workers=1)
+        store_crops(study, 16)
     assert draft.read_bytes() == b"half cut"
     draft.unlink()
