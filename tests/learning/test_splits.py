@@ -268,6 +268,14 @@ def test_inner_validation_takes_a_fifth_of_many_wells() -> None:
     assert inner_validation(wells_of({"a": 20, "b": 10}), 0).sum() == 6
 
 
+def test_another_share_of_the_wells_can_be_set_aside_and_none_at_all() -> None:
+    wells = wells_of({"a": 20, "b": 10})
+    assert inner_validation(wells, 0, share=0.1).sum() == 3
+    assert not inner_validation(wells, 0, share=0).any()
+    plates = wells.assign(group=[f"P{i % 10}" for i in range(30)])
+    assert plates.loc[inner_validation(plates, 0, share=0.1), "group"].nunique() == 1
+
+
 def test_inner_validation_takes_whole_plates_where_plates_are_held_out() -> None:
     wells = wells_of({"a": 20, "b": 20}).assign(group=[f"P{i % 5}" for i in range(40)])
     chosen = inner_validation(wells, 0)

@@ -160,7 +160,7 @@ class _Networks:
         training = self.training
         cells, examples = training.cells, training.examples_of(fold)
         learned = np.flatnonzero(cells.learned_by(fold))
-        watched = cells.watched_by(fold, training.settings.seed)
+        watched = cells.watched_by(fold, training.settings)
         base = self._train(fold, examples, learned, watched, training.settings)
         special = {}
         for number, value in enumerate(training.stages.values):

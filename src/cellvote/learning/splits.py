@@ -19,8 +19,8 @@ LEARNED_IN: Final = "learned_in"
 """Column of ``split.parquet``: the folds that learned from a field, where these are not all but its own."""
 
 _TRIES: Final = 200
-_MOST_WATCHED: Final = 0.35
-"""Larger shares of the training wells are not set aside, or too little is learned from."""
+_MOST_ABOVE: Final = 0.15
+"""Where whole groups are set aside, they may be this much more of the wells than asked for, or too little is learned."""
 
 
 @dataclass(frozen=True)
@@ -223,25 +223,28 @@ def check_each_fold_can_learn(wells: pd.DataFrame, split: Split, split_by: str) 
             )
 
 
-def inner_validation(wells: pd.DataFrame, seed: int) -> pd.Series:
-    """Choose training wells to stop early on: about a fifth, never of the held-out fold.
+def inner_validation(wells: pd.DataFrame, seed: int, share: float = 0.2) -> pd.Series:
+    """Choose training wells to stop early on, never of the held-out fold.
 
     They are whole groups where those are more than wells (plates, compounds) and there are enough of them, so that
-    training stops for what carries over to another group; else about a fifth of the wells of each class. No figure is
-    ever reported on them.
+    training stops for what carries over to another group; else wells of each class. No figure is ever reported on them.
 
     Parameters
     ----------
     wells
         The training wells: ``class_name``, and ``group`` where they are held out in groups.
+    share
+        About how much of them; 0: none.
 
     Returns
     -------
     Series of bool
         Whether each well is for validation; none are where a class has a single training well.
     """
+    if not share:
+        return pd.Series(False, index=wells.index)
     if "group" in wells and wells["group"].nunique() < len(wells):
-        watched = _whole_groups(wells, seed)
+        watched = _whole_groups(wells, seed, share)
         if watched is not None:
             return pd.Series(watched, index=wells.index)
     random = np.random.default_rng(seed)
@@ -250,16 +253,16 @@ def inner_validation(wells: pd.DataFrame, seed: int) -> pd.Series:
         of_class = wells.index[wells["class_name"] == name].to_numpy()
         if len(of_class) < 2:
             return pd.Series(False, index=wells.index)
-        n = max(1, round(0.2 * len(of_class)))
+        n = max(1, round(share * len(of_class)))
         chosen += random.permutation(of_class)[:n].tolist()
     return pd.Series(wells.index.isin(chosen), index=wells.index)
 
 
-def _whole_groups(wells: pd.DataFrame, seed: int) -> BoolArray | None:
-    """About a fifth of the groups, each class on both sides; None where there are too few."""
+def _whole_groups(wells: pd.DataFrame, seed: int, share: float) -> BoolArray | None:
+    """About this share of the groups, each class on both sides; None where there are too few."""
     classes = wells["class_name"].to_numpy(object)
     _, groups = np.unique(wells["group"].to_numpy(object).astype(str), return_inverse=True)
-    n_parts = min(5, int(pd.Series(groups).groupby(classes).nunique().min()))
+    n_parts = min(round(1 / share), int(pd.Series(groups).groupby(classes).nunique().min()))
     if n_parts < 3:
         return None
     splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed % 2**32)
@@ -267,6 +270,6 @@ def _whole_groups(wells: pd.DataFrame, seed: int) -> BoolArray | None:
         watched = np.zeros(len(wells), bool)
         watched[rows] = True
         whole = len(set(classes))
-        if watched.mean() <= _MOST_WATCHED and all(len(set(classes[m])) == whole for m in (watched, ~watched)):
+        if watched.mean() <= share + _MOST_ABOVE and all(len(set(classes[m])) == whole for m in (watched, ~watched)):
             return watched
     return None

@@ -51,9 +51,11 @@ class TrainingCells:
         """(N,) which cells the model of a fold learns from."""
         return self.split.trains[fold][self.well]
 
-    def watched_by(self, fold: int, seed: int) -> npt.NDArray[np.bool_]:
+    def watched_by(self, fold: int, settings: TrainSettings) -> npt.NDArray[np.bool_]:
         """(N,) which of the cells that a fold learns from are set aside, to stop early on."""
-        watched = inner_validation(self.wells[self.split.trains[fold]], seed + fold)
+        watched = inner_validation(
+            self.wells[self.split.trains[fold]], settings.seed + fold, settings.validation_share
+        )
         return np.isin(self.well, watched.index[watched])
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from cellvote.learning.settings.feeding import NETWORK_ADVANCED
+
 
 class SplittingSettings(BaseModel, frozen=True):
     """What is held out whole, and in how many folds."""
@@ -26,6 +28,15 @@ class SplittingSettings(BaseModel, frozen=True):
         title="Leave one out",
         description="Every well, plate or value is held out by itself, however many there are",
         json_schema_extra={"advanced": True},
+    )
+    validation_share: float = Field(
+        0.2,
+        ge=0,
+        le=0.33,
+        title="Validation share",
+        description="Of what a fold learns from, so much is set aside to stop early by; 0: all is learned from, for all "
+        "epochs",
+        json_schema_extra=NETWORK_ADVANCED,
     )
     leaks: Literal["stop", "report"] = Field(
         "stop",
