@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellvote.errors import ClassifierError
+from cellvote.learning.architectures import output_count
 from cellvote.learning.classic import ClassicModel, read_models
 from cellvote.learning.classifier import Classifier, ClassifierInfo, Probabilities, combine
 from cellvote.learning.inputs import Features
@@ -94,8 +95,10 @@ def _empty_network(info: ClassifierInfo) -> Any:
 
 
 def n_scores(settings: Mapping[str, Any], n_classes: int) -> int:
-    """How many scores a network gives: one for two classes where its loss is binary."""
-    return 1 if settings.get("loss") == "binary" and n_classes == 2 else n_classes
+    """How many scores a network gives: one for two classes where its loss is binary, or it ends in a sigmoid."""
+    if settings.get("loss") == "binary" and n_classes == 2:
+        return 1
+    return output_count(str(settings["architecture"]), n_classes)
 
 
 def load_classic(classifier: Classifier) -> list[ClassicModel]:

@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from cellvote.errors import SettingsError
+from cellvote.learning.architectures import output_count
 from cellvote.learning.networks.losses import ArcFaceLoss, ScoreLoss, make_loss
 from cellvote.learning.networks.sampling import IntArray
 from cellvote.learning.settings import TrainSettings
@@ -53,6 +54,9 @@ def make_learner(network: nn.Module, codes: IntArray, n_classes: int, settings: 
     if settings.balance == "weights":
         counts = np.bincount(codes, minlength=n_classes)
         weights = torch.tensor(len(codes) / np.maximum(counts, 1) / n_classes, dtype=torch.float32)
+    one_score = n_classes == 2 and output_count(settings.architecture, n_classes) == 1
+    if one_score and settings.loss != "binary":
+        settings = settings.model_copy(update={"loss": "binary"})
     head = getattr(network, "head", None)
     if settings.loss == "arcface" and not (isinstance(head, nn.Linear) and hasattr(network, "features")):
         raise SettingsError(f"loss=arcface asks for the features of a network, and {settings.architecture} gives none.")
