@@ -5,7 +5,7 @@ import pandas as pd
 
 from cellvote.errors import ClassesError, PlateMapError
 from cellvote.learning.baselines import measurement_probabilities, position_votes
-from cellvote.learning.inputs import Inputs, feature_matrix
+from cellvote.learning.inputs import Features, Inputs, feature_matrix
 from cellvote.learning.splits import Split, make_split
 from cellvote.plates.acquisition import place_columns
 from cellvote.plates.plate_map import CONTROL_TYPE, find_column
@@ -14,7 +14,7 @@ from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.illumination import check_cells_are_current
-from cellvote.voting.metrics import score
+from cellvote.voting.metrics import Codes, codes_of, score
 
 ALL: str = "all compounds"
 """The row of all compounds together against the controls."""
@@ -108,13 +108,13 @@ def _wells(study: Study, column: str) -> pd.DataFrame:
 def _compare(
     wells: pd.DataFrame,
     study: Study,
-    features: "np.ndarray[tuple[int, int], np.dtype[np.float32]]",
-    well: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    features: Features,
+    well: Codes,
     split_by: str,
     folds: int,
     seed: int,
 ) -> dict[str, object]:
-    truth_of_well = (wells["class_name"] == "compound").to_numpy(np.int64)
+    truth_of_well = codes_of(wells["class_name"], ("control", "compound"))
     n = {"wells": int(truth_of_well.sum()), "cells": int(truth_of_well[well].sum())}
     try:
         split: Split = make_split(wells, study.plate_map, split_by, folds=folds, seed=seed)

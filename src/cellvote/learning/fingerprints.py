@@ -19,7 +19,7 @@ SIZE: Final = 64
 FEATURELESS: Final = np.uint8(0)
 """What all pixels of a fingerprint are where the image has a single grey value."""
 
-ALIKE: Final = 0.68
+ALIKE: Final = 0.75
 """From this similarity on two fields are one image, changed a little; chosen by benchmarks/leaks.py."""
 
 Fingerprints = npt.NDArray[np.uint8]

@@ -49,7 +49,7 @@ class TrainingCells:
 
     def learned_by(self, fold: int) -> npt.NDArray[np.bool_]:
         """(N,) which cells the model of a fold learns from."""
-        return self.split.trains[fold][self.well]
+        return np.asarray(self.split.trains[fold][self.well], bool)
 
     def watched_by(self, fold: int, settings: TrainSettings) -> npt.NDArray[np.bool_]:
         """(N,) which of the cells that a fold learns from are set aside, to stop early on."""
