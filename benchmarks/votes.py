@@ -81,7 +81,7 @@ def main() -> None:
     print(f"{len(predictions):,} cells, {chosen.classes} classes, {size:.2f} GiB; peak so far {peak_gib():.2f} GiB")
     least = {}
     for method in METHODS:
-        settings = VoteSettings(method=method)
+        settings = VoteSettings(method=method, min_cells=1)  # so that the small table calibrates sets of wells, too
         least[method] = timed(
             f"vote {method}", lambda s=settings: vote(predictions, LEVELS["well"], s, calibration), chosen.repeats
         )
