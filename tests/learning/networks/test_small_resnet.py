@@ -17,7 +17,7 @@ def test_crops_become_a_score_for_each_class(channels: int, size_px: int) -> Non
 
 
 def test_twice_as_wide_is_four_times_as_large() -> None:
-    usual, wide = SmallResNet(3, 4), SmallResNet(3, 4, width=48)
+    usual, wide = SmallResNet(3, 4), SmallResNet(3, 4, width=32)
     assert wide.n_features == 2 * usual.n_features
     many, few = (sum(weight.numel() for weight in network.parameters()) for network in (wide, usual))
     assert 3.9 < many / few < 4
