@@ -86,5 +86,5 @@ def paired_difference(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], 
     if n < LEAST_CLUSTERS:
         return None
     more = np.bincount(cluster, weights=one.astype(float) - other, minlength=n)
-    totals = np.stack([more, np.bincount(cluster, minlength=n)], axis=1)
+    totals = np.stack([more, np.bincount(cluster, minlength=n).astype(np.float64)], axis=1)
     return percentile_intervals(resample(totals, lambda sums: sums[:, :1] / sums[:, 1:]))[0]

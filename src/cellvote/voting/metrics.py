@@ -130,7 +130,7 @@ def _widen_where_all_agree(
         if np.isfinite(figures[at]) and (single or figures[at] in {0.0, 1.0}):
             drawn[at] = wilson(float(figures[at]), int(clusters.sum()))
 
-    of_share(0, there.any(axis=1))
+    of_share(0, np.asarray(there.any(axis=1)))
     if figures[1] in {0.0, 1.0}:
         shares = [wilson(float(figures[1]), int(there[:, n + i].sum())) for i in range(n) if sums[n + i]]
         ends = np.array([share for share in shares if share])
