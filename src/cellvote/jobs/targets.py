@@ -11,7 +11,7 @@ from cellvote.learning.classes import ClassSpec, expand_targets
 from cellvote.learning.classifier import ClassifierInfo
 from cellvote.learning.settings import TrainSettings
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
-from cellvote.settings import validated
+from cellvote.recipes import settings_of_recipe
 from cellvote.study import Study
 
 LEVELS: Final = ("well", "field", "cell")
@@ -91,7 +91,7 @@ def train_targets(
     CancelledError
         Where it was cancelled; run again to go on.
     """
-    chosen = settings if isinstance(settings, TrainSettings) else validated(TrainSettings, settings or {})
+    chosen = settings if isinstance(settings, TrainSettings) else settings_of_recipe("", settings or {})
     specs = expand_targets(study.plate_map, [str(target) for target in targets])
     results: list[Target] = []
     for number, spec in enumerate(specs):
