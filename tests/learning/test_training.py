@@ -43,7 +43,7 @@ def test_there_is_one_model_for_each_fold_and_it_learns(tmp_path: Path, architec
     for fold, model in enumerate(models):
         held_out = ~CELLS.learned_by(fold)
         said = model.predict_proba(FEATURES[held_out]).argmax(axis=1)
-        assert (said == CELLS.codes[held_out]).mean() > 0.9
+        assert (said == CELLS.codes[held_out]).mean() > 0.8
 
 
 def test_no_model_is_fitted_on_the_wells_that_it_is_held_to_account_on(

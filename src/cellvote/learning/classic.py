@@ -70,23 +70,26 @@ def fit_classic(
     ClassifierError
         Where they name a network.
     """
+    weighted = settings.balance == "weights"
     match settings.architecture:
         case "forest":
-            return fit_forest(features, codes, settings.n_trees, settings.seed, jobs)
+            return fit_forest(features, codes, settings.n_trees, settings.seed, jobs, weighted=weighted)
         case "boosting":
-            return fit_boosting(features, codes, settings.n_rounds, settings.seed, jobs)
+            return fit_boosting(features, codes, settings.n_rounds, settings.seed, jobs, weighted=weighted)
         case "embeddings":
-            return fit_head(features, codes, settings.seed)
+            return fit_head(features, codes, settings.seed, weighted=weighted)
         case "logistic":
-            return fit_logistic(features, codes, settings.seed)
+            return fit_logistic(features, codes, settings.seed, weighted=weighted)
         case _:
             raise ClassifierError(f"{settings.architecture} is no model on measurements.")
 
 
-def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int) -> ClassicModel:
-    """Fit a random forest (Breiman 2001), each class weighing the same."""
+def fit_forest(
+    features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int, *, weighted: bool = True
+) -> ClassicModel:
+    """Fit a random forest (Breiman 2001), each class weighing the same where it is weighted."""
     forest = RandomForestClassifier(
-        n_trees, min_samples_leaf=2, class_weight="balanced", random_state=seed, n_jobs=jobs
+        n_trees, min_samples_leaf=2, class_weight=_weight(weighted=weighted), random_state=seed, n_jobs=jobs
     )
     pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), forest)
     pipeline.fit(features, codes)  # type: ignore[attr-defined]
@@ -94,13 +97,15 @@ def fit_forest(features: Features, codes: npt.NDArray[np.int64], n_trees: int, s
     return pipeline
 
 
-def fit_boosting(features: Features, codes: npt.NDArray[np.int64], n_rounds: int, seed: int, jobs: int) -> ClassicModel:
-    """Fit gradient-boosted trees (Ke et al., LightGBM, 2017), each class weighing the same.
+def fit_boosting(
+    features: Features, codes: npt.NDArray[np.int64], n_rounds: int, seed: int, jobs: int, *, weighted: bool = True
+) -> ClassicModel:
+    """Fit gradient-boosted trees (Ke et al., LightGBM, 2017), each class weighing the same where it is weighted.
 
     All rounds are done: stopping early would watch cells of the very wells that are learned from.
     """
     boosting = HistGradientBoostingClassifier(
-        max_iter=n_rounds, early_stopping=False, class_weight="balanced", random_state=seed
+        max_iter=n_rounds, early_stopping=False, class_weight=_weight(weighted=weighted), random_state=seed
     )
     pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), boosting)
     with threadpool_limits(jobs, user_api="openmp"):  # threads share out columns, and add nothing up between them
@@ -108,31 +113,36 @@ def fit_boosting(features: Features, codes: npt.NDArray[np.int64], n_rounds: int
     return pipeline
 
 
-def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int) -> ClassicModel:
-    """Fit logistic regression on standardised measurements, each class weighing the same."""
+def fit_logistic(features: Features, codes: npt.NDArray[np.int64], seed: int, *, weighted: bool = True) -> ClassicModel:
+    """Fit logistic regression on standardised measurements, each class weighing the same where it is weighted."""
     pipeline: ClassicModel = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
-        LogisticRegression(max_iter=5000, class_weight="balanced", random_state=seed),
+        LogisticRegression(max_iter=5000, class_weight=_weight(weighted=weighted), random_state=seed),
     )
     with threadpool_limits(1):  # the same sums in the same order on every machine
         pipeline.fit(features, codes)  # type: ignore[attr-defined]
     return pipeline
 
 
-def fit_head(features: Features, codes: npt.NDArray[np.int64], seed: int) -> ClassicModel:
-    """Fit logistic regression on the features of a frozen network, each class weighing the same.
+def fit_head(features: Features, codes: npt.NDArray[np.int64], seed: int, *, weighted: bool = True) -> ClassicModel:
+    """Fit logistic regression on the features of a frozen network, each class weighing the same where it is weighted.
 
     They are many and say much of the same, so weights are held smaller than on measurements (C = 0.01): that is
     what makes it train in seconds, too.
     """
     pipeline: ClassicModel = make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.01, max_iter=200, tol=1e-3, class_weight="balanced", random_state=seed)
+        StandardScaler(),
+        LogisticRegression(C=0.01, max_iter=200, tol=1e-3, class_weight=_weight(weighted=weighted), random_state=seed),
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are enough for a head
         pipeline.fit(features, codes)  # type: ignore[attr-defined]
     return pipeline
+
+
+def _weight(*, weighted: bool) -> str | None:
+    return "balanced" if weighted else None
 
 
 def write_models(path: Path, models: list[ClassicModel]) -> None:

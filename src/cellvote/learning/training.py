@@ -13,6 +13,7 @@ import pandas as pd
 from cellvote.errors import ClassifierError
 from cellvote.learning.classic import ClassicModel, fit_classic, read_models, write_models
 from cellvote.learning.inputs import Features
+from cellvote.learning.sampling import downsampled, drawn_evenly
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.splits import Split, inner_validation
 from cellvote.progress import CancelToken, Progress, Report
@@ -110,7 +111,8 @@ def train_classic(
         if path.exists():
             model = _read_checkpoint(path)
         else:
-            model = fit_classic(features[train], cells.codes[train], settings, jobs)
+            rows = _balanced(np.flatnonzero(train), cells.codes, settings, fold)
+            model = fit_classic(features[rows], cells.codes[rows], settings, jobs)
             write_models(path, [model])
         models.append(model)
         said = model.classes_[model.predict_proba(features[train]).argmax(axis=1)]
@@ -119,6 +121,16 @@ def train_classic(
         report(Progress(fold + 1, cells.n_folds, f"fold {fold + 1}", f"{train.sum():,} cells learned"))
     write_models(folder / "model.skops", models)
     return models
+
+
+def _balanced(
+    rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int64], settings: TrainSettings, fold: int
+) -> npt.NDArray[np.int64]:
+    """Leave out, or draw more often, what the balance asks for; weights are left to the models."""
+    random = np.random.default_rng((settings.seed, fold))
+    if settings.balance == "sampling":
+        return rows[np.sort(drawn_evenly(codes[rows], random))]
+    return rows[downsampled(codes[rows], settings.balance, random)]
 
 
 def _read_checkpoint(path: Path) -> ClassicModel:

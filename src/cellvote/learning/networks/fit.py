@@ -35,9 +35,9 @@ from cellvote.learning.networks.learner import (
     out_of_memory,
     seen_as_batch,
 )
-from cellvote.learning.networks.sampling import LEAST_BATCH, downsampled, epoch_batches
 from cellvote.learning.networks.schedules import learning_rate_factor
 from cellvote.learning.networks.tallies import Tally, summed
+from cellvote.learning.sampling import LEAST_BATCH, downsampled, epoch_batches
 from cellvote.learning.settings import TrainSettings
 from cellvote.progress import CancelToken
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cellvote.errors import SettingsError
 from cellvote.learning.architectures import output_count
 from cellvote.learning.networks.losses import ArcFaceLoss, ScoreLoss, make_loss
-from cellvote.learning.networks.sampling import IntArray
+from cellvote.learning.sampling import IntArray
 from cellvote.learning.settings import TrainSettings
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells everybody its precision and processes

@@ -63,7 +63,7 @@ def epoch_batches(
     list of ndarray
         Rows of ``codes``; none has fewer than two.
     """
-    order = _evenly(codes, random) if evenly else random.permutation(len(codes))
+    order = drawn_evenly(codes, random) if evenly else random.permutation(len(codes))
     groups = [order] if plate is None else [order[plate[order] == one] for one in np.unique(plate)]
     batches = [part for group in groups for part in _cut(group, batch_size)]
     if plate is not None:
@@ -76,8 +76,8 @@ def _cut(rows: IntArray, batch_size: int) -> list[IntArray]:
     return [part for part in parts if len(part) >= LEAST_BATCH]
 
 
-def _evenly(codes: IntArray, random: np.random.Generator) -> IntArray:
-    """Draw as many as there are, each class as often as any other, each example of a class as often as may be."""
+def drawn_evenly(codes: IntArray, random: np.random.Generator) -> IntArray:
+    """Draw as many rows as there are, each class as often as any other, each example of a class as often as may be."""
     classes = np.unique(codes)
     each = -(-len(codes) // len(classes))
     drawn = [_repeated(np.flatnonzero(codes == code), each, random.permutation) for code in classes]
