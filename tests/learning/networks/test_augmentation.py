@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cellvote.learning.examples import StreamLayout
-from cellvote.learning.networks.augmentation import _moved, augmented, mixed, views
+from cellvote.learning.networks.augmentation import _moved, augmented, mixed, shrunk, views
 from cellvote.learning.settings.augmentation import AugmentationSettings
 
 STILL = AugmentationSettings(flips=False, transposition=False, intensity_jitter=0)
@@ -26,6 +26,23 @@ def towards_the_middle(size: int = 33) -> torch.Tensor:
 def test_no_augmentation_leaves_the_images_as_they_are() -> None:
     images = torch.rand(4, 2, 8, 8)
     assert torch.equal(augmented((images,), STILL, generator())[0], images)
+
+
+def test_images_begin_at_half_their_size_and_grow_to_all_of_it() -> None:
+    settings = AugmentationSettings(small_first=0.8)
+    images, measured = torch.rand(2, 1, 64, 96), torch.rand(2, 5)
+    seen = [shrunk((images, measured), settings, 0.1 * tenth) for tenth in range(11)]
+    assert [one[0].shape[2:] for one in (seen[0], seen[4], seen[8])] == [(32, 48), (48, 72), (64, 96)]
+    assert all(torch.equal(one[1], measured) for one in seen)
+    assert torch.equal(seen[8][0], images)
+    torch.testing.assert_close(seen[0][0], torch.nn.functional.avg_pool2d(images, 2))
+
+
+@pytest.mark.parametrize("side", [16, 21, 33])
+def test_shrunk_images_are_never_too_small_for_a_network_nor_larger_than_they_were(side: int) -> None:
+    for share_done in (0.0, 0.5, 0.95):
+        (seen,) = shrunk((torch.rand(1, 1, side, side),), AugmentationSettings(small_first=1), share_done)
+        assert 16 <= seen.shape[-1] <= side
 
 
 def test_all_eight_views_are_drawn_and_all_streams_of_an_example_are_turned_alike() -> None:

@@ -313,6 +313,24 @@ def test_patience_ends_a_run_that_no_longer_learns(tmp_path: Path, monkeypatch: 
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
 
 
+def test_a_run_that_begins_with_small_images_ends_with_whole_ones(tmp_path: Path) -> None:
+    class Watching(TinyNetwork):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                sides.append(images.shape[-1])
+            return super().forward(images)
+
+    sides: list[int] = []
+    images = DATA.examples.streams[0][0]
+    large = replace(images, array=np.kron(images.array, np.ones((1, 1, 2, 2), np.uint16)))
+    data = replace(DATA, examples=Examples(((large,),)))
+    fit = Fit(with_settings(small_first=0.7), 0, CPU, tmp_path / "fold-0")
+    fit_network(Watching(), data, fit, on_epoch=lambda row: None, cancel=CancelToken())
+    assert sides[0] == 16
+    assert sides[-1] == 32
+    assert sides == sorted(sides)
+
+
 def test_without_validation_the_last_epoch_is_kept(tmp_path: Path) -> None:
     data = replace(DATA, validation=np.zeros(len(DATA.codes), bool))
     rows: list[dict[str, Any]] = []

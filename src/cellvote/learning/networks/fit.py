@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from cellvote.errors import ClassifierError, DeviceError
 from cellvote.learning.examples import Examples, IntArray
-from cellvote.learning.networks.augmentation import Streams, augmented, mixed
+from cellvote.learning.networks.augmentation import Streams, augmented, mixed, shrunk
 from cellvote.learning.networks.averaging import WeightAverage
 from cellvote.learning.networks.checkpoint import (
     TrainingState,
@@ -265,8 +265,9 @@ class Run:
         fed = self.feed.batches([part for step in parts for part in step])
         try:
             for index, step in enumerate(parts, at):
-                self._set_learning_rate((epoch - 1 + index / len(steps)) / self.settings.epochs, epoch)
-                self._step(step, fed, random, learned)
+                share_done = (epoch - 1 + index / len(steps)) / self.settings.epochs
+                self._set_learning_rate(share_done, epoch)
+                self._step(step, fed, random, learned, share_done)
                 if index % _LOOK_EVERY == _LOOK_EVERY - 1 and not learned.finite():
                     return len(steps)
                 at = index + 1
@@ -276,7 +277,9 @@ class Run:
             self._take_less(len(parts[0][0]))
         return at
 
-    def _step(self, step: list[IntArray], fed: Iterator[Streams], random: torch.Generator, learned: Tally) -> None:
+    def _step(
+        self, step: list[IntArray], fed: Iterator[Streams], random: torch.Generator, learned: Tally, share_done: float
+    ) -> None:
         """One step of the optimizer, its examples in parts that fit into memory."""
         self._stop_if_asked()
         self.optimizer.zero_grad(set_to_none=True)
@@ -289,6 +292,7 @@ class Run:
             self.cancel.raise_if_cancelled()
             codes = self._codes(part)
             streams = augmented(next(fed), self.settings, random, self.feed.layouts)
+            streams = shrunk(streams, self.settings, share_done)
             streams, targets = mixed(streams, codes, self.data.n_classes, self.settings, random)
             with self.fabric.no_backward_sync(self.wrapped, enabled=number < len(step) - 1):
                 losses, scores = self.wrapped(seen_as_batch(streams), targets)

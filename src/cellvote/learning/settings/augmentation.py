@@ -59,6 +59,15 @@ class AugmentationSettings(BaseModel, frozen=True):
     cutmix: float = Field(
         0, ge=0, le=10, title="CutMix (alpha)", description="0: none", json_schema_extra=NETWORK_ADVANCED
     )
+    small_first: float = Field(
+        0,
+        ge=0,
+        le=1,
+        title="Small first (share of the run)",
+        description="Images are shown at half their size in the beginning, and at all of it from this share of the run "
+        "on: faster epochs",
+        json_schema_extra={"architectures": ["small-resnet"], "advanced": True},
+    )
     views: int = Field(
         1,
         ge=1,
