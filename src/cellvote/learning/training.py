@@ -53,9 +53,7 @@ class TrainingCells:
 
     def watched_by(self, fold: int, settings: TrainSettings) -> npt.NDArray[np.bool_]:
         """(N,) which of the cells that a fold learns from are set aside, to stop early on."""
-        watched = inner_validation(
-            self.wells[self.split.trains[fold]], settings.seed + fold, settings.validation_share
-        )
+        watched = inner_validation(self.wells[self.split.trains[fold]], settings.seed + fold, settings.validation_share)
         return np.isin(self.well, watched.index[watched])
 
 
