@@ -20,7 +20,7 @@ LEARNED_IN: Final = "learned_in"
 
 _TRIES: Final = 200
 _MOST_ABOVE: Final = 0.15
-"""Where whole groups are set aside, they may be this much more of the wells than asked for, or too little is learned."""
+"""Whole groups that are set aside may be this much more of the wells than asked for, or too little is learned."""
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ class SplittingSettings(BaseModel, frozen=True):
         ge=0,
         le=0.33,
         title="Validation share",
-        description="Of what a fold learns from, so much is set aside to stop early by; 0: all is learned from, for all "
-        "epochs",
+        description="Of what a fold learns from, so much is set aside to stop early by; 0: all is learned from, for "
+        "all epochs",
         json_schema_extra=NETWORK_ADVANCED,
     )
     leaks: Literal["stop", "report"] = Field(
