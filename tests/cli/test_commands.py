@@ -150,6 +150,21 @@ def test_evaluate_as_json(call: Call, finished_study: Study) -> None:
         assert (conformal[level] is None) == bool(reasons)
 
 
+@pytest.mark.parametrize("settings", [{"n_trees": 10}, {"architecture": "logistic", "seed": 3}], ids=str)
+def test_python_and_the_command_line_give_the_same_predictions(
+    call: Call, study: Study, settings: dict[str, object]
+) -> None:
+    assignments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    options = ("--workers", 1, "--device", "cpu")
+    assert call("train", study.path, "--classes", "moa", "--name", "said", *assignments, *options).code == 0
+    assert call("predict", study.path, "said", *options).code == 0
+    classifier = cv.train(study, "moa", settings=settings, name="called", workers=1, device="cpu")
+    cv.predict(study, classifier, workers=1, device="cpu")
+    for name in ("cells", "fields", "wells", "treatments"):
+        said, called = (study.predictions_folder(one) / f"{name}.parquet" for one in ("said", "called"))
+        assert said.read_bytes() == called.read_bytes(), name
+
+
 @pytest.mark.parametrize(
     ("by", "keys"),
     [

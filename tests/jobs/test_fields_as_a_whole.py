@@ -19,6 +19,7 @@ from cellvote.jobs.predict import evaluate_study, predict_study, vote_study
 from cellvote.jobs.train import plan_training, train_study
 from cellvote.learning import Classifier, TrainSettings, load_classifier
 from cellvote.learning.classifier import UNSEEN
+from cellvote.recipes import settings_of_recipe
 from cellvote.reporting import write_report
 from cellvote.study import Study
 from cellvote.study.atomic import read_table
@@ -49,6 +50,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a study of another plate."""
     folder = tmp_path_factory.mktemp("elsewhere")
     return spot_study(folder / "s", write_spots(folder / "i", plate="P2", seed=1))
+
+
+def test_without_an_architecture_python_takes_the_recipe_of_the_unit_too(elsewhere: Study, tmp_path: Path) -> None:
+    study = Study.open(shutil.copytree(elsewhere.path, tmp_path / "s.cellvote"))
+    settings = {name: value for name, value in NETWORK.items() if name != "architecture"} | {"epochs": 1}
+    assert train(study, settings).info.architecture == settings_of_recipe("fields", {"unit": "field"}).architecture
 
 
 BOTH = pytest.mark.parametrize("model", ["forest", "small-resnet"])

@@ -7,6 +7,7 @@ from typing import Any, Final
 from cellvote.errors import CellVoteError, ClassesError
 from cellvote.jobs.train import train_study
 from cellvote.jobs.training_plan import plan_training
+from cellvote.learning.architectures.finding import TIMM
 from cellvote.learning.classes import ClassSpec, expand_targets
 from cellvote.learning.classifier import ClassifierInfo
 from cellvote.learning.settings import TrainSettings
@@ -99,7 +100,7 @@ def train_targets(
         if dropped:
             results.append(Target(str(spec), dropped=dropped))
             continue
-        model = target_name(name or chosen.architecture, spec)
+        model = target_name(name or chosen.architecture.removeprefix(TIMM), spec)
         classifier = train_study(
             study,
             spec,

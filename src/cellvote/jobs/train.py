@@ -15,6 +15,7 @@ from cellvote.jobs.executors import default_workers
 from cellvote.jobs.fitting import Fitted, fit_models
 from cellvote.jobs.probabilities import check_device, image_hashes
 from cellvote.jobs.training_plan import TrainingPlan, plan_training
+from cellvote.learning.architectures.finding import TIMM
 from cellvote.learning.classes import ClassSpec
 from cellvote.learning.classifier import (
     Classifier,
@@ -79,7 +80,7 @@ def train_study(
     chosen = settings if isinstance(settings, TrainSettings) else settings_of_recipe("", settings or {})
     cancel = cancel or CancelToken()
     plan = plan_training(study, classes, chosen)
-    name = name or chosen.architecture
+    name = name or chosen.architecture.removeprefix(TIMM)
     folder = study.model_folder(name)
     check_device(device, plan.inputs)
     leaks: list[str] = []

@@ -16,6 +16,8 @@ from cellvote.gui.session import Session
 from cellvote.gui.step_box import StepBox
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step
+from cellvote.jobs.predict import predict_study
+from cellvote.jobs.train import train_study
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
 from cellvote.study import Study
@@ -253,6 +255,12 @@ def test_a_plate_is_segmented_trained_on_and_predicted_from_the_docks(
     assert predict.model_box.currentText() == "forest"
     assert viewer.layers["Predictions"].data.any()
     assert session.state.facts.predicted.model == "forest"
+    classes = train.classes.argument()
+    train_study(new_study, classes, settings={"n_trees": 10, "folds": 2}, name="python", workers=1)
+    predict_study(new_study, "python", workers=1)
+    for name in ("cells", "fields", "wells", "treatments"):
+        seen, called = (new_study.predictions_folder(one) / f"{name}.parquet" for one in ("forest", "python"))
+        assert seen.read_bytes() == called.read_bytes(), name
     predict.form.setValue({"min_cells": 1000})
     predict.vote_button.click()
     finish(session, qtbot, settle)
