@@ -147,6 +147,17 @@ def viewer(make_napari_viewer) -> "Iterator[ViewerModel]":
 
 
 @pytest.fixture
+def no_waiting(monkeypatch) -> None:
+    """Let a test fail that waits for a process in the window's thread."""
+    from qtpy.QtCore import QProcess
+
+    def _fail(*args: Any) -> bool:
+        raise AssertionError("the window's thread waited for a process")
+
+    monkeypatch.setattr(QProcess, "waitForFinished", _fail)
+
+
+@pytest.fixture
 def session(viewer: "ViewerModel") -> Session:
     """Return the session of a viewer."""
     return session_of(viewer)

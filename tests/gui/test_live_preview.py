@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cellvote.gui import preview_process
 from cellvote.gui.live_preview import KILL_AFTER_MS, LivePreview, PreviewAnswer
 from cellvote.plates.acquisition import FieldKey
 
@@ -20,7 +21,9 @@ waiting = []
 def listen():
     for line in sys.stdin:
         said = json.loads(line)
-        if "cancel" in said:
+        if "warm" in said:
+            tell(warmed=said["warm"], id=0)
+        elif "cancel" in said:
             stopped.set()
         else:
             stopped.clear()
@@ -34,6 +37,9 @@ while True:
         continue
     said = waiting.pop()
     settings = said["settings"]
+    if settings.get("import_s"):
+        tell(id=said["id"], doing="importing what the method computes with")
+        time.sleep(settings["import_s"])
     tell(id=said["id"], doing="finding cells")
     if settings.get("die"):
         sys.exit("no memory left")
@@ -113,7 +119,37 @@ def test_a_process_that_does_not_leave_off_is_killed_and_the_spare_takes_over(pr
     qtbot.waitUntil(lambda: bool(answers), timeout=KILL_AFTER_MS + 10_000)
     assert answers[0].n_cells == 2
     assert preview.process_ids[0] == spare
-    assert not is_alive(deaf)
+    qtbot.waitUntil(lambda: not is_alive(deaf), timeout=60_000)
+
+
+def test_a_process_that_imports_is_not_killed_as_another_would_begin_anew(preview, answers, qtbot) -> None:
+    ask(preview, cells=1, import_s=3 * KILL_AFTER_MS / 1000)
+    qtbot.waitUntil(lambda: preview._process.importing, timeout=120_000)
+    process = preview._process.process_id
+    for cells in (2, 3):
+        ask(preview, cells=cells)
+        qtbot.wait(100)
+    qtbot.waitUntil(lambda: not preview.busy, timeout=120_000)
+    assert [answer.n_cells for answer in answers] == [3]
+    assert preview.process_ids == [process]
+
+
+def test_a_process_is_made_ready_for_the_method_and_for_another_one_that_is_chosen(preview, qtbot, monkeypatch) -> None:
+    preview.start("nuclei")
+    assert preview._process._process.arguments()[-1] == "nuclei"
+    qtbot.waitUntil(lambda: preview._process.is_ready, timeout=120_000)
+    warmed: list[dict] = []
+    preview._process.said.connect(warmed.append)
+    preview.start("cellpose")
+    qtbot.waitUntil(lambda: bool(warmed), timeout=120_000)
+    assert warmed[0]["warmed"] == preview.method == "cellpose"
+
+
+def test_a_process_that_nobody_asks_for_anything_is_ended(preview, answers, qtbot) -> None:
+    preview._idle.setInterval(100)
+    ask(preview, cells=1, work_s=0.5)
+    qtbot.waitUntil(lambda: preview._process is None, timeout=120_000)
+    assert [answer.n_cells for answer in answers] == [1], "not while it computes"
 
 
 def test_a_process_that_dies_is_started_anew_and_said_so_once(preview, answers, failures, qtbot) -> None:
@@ -158,12 +194,23 @@ def test_what_is_forgotten_is_not_answered(preview, answers, qtbot) -> None:
     assert not preview.busy
 
 
-def test_stopping_ends_every_process_and_takes_its_files_away(preview, qtbot) -> None:
+def test_stopping_ends_every_process_and_takes_its_files_away_without_waiting(preview, qtbot, no_waiting) -> None:
     ask(preview, cells=1, deaf_s=60)
     qtbot.waitUntil(lambda: len(preview.process_ids) == 2, timeout=120_000)
     processes, folder = preview.process_ids, Path(preview._process.masks_path(1)).parent
     assert folder.is_dir()
     preview.stop()
+    assert preview.process_ids == []
+    qtbot.waitUntil(lambda: not any(is_alive(one) for one in processes), timeout=60_000)
+    qtbot.waitUntil(lambda: not folder.exists(), timeout=60_000)
+    qtbot.waitUntil(lambda: not preview_process._alive)
+
+
+def test_nothing_is_left_behind_when_the_program_ends(preview, qtbot) -> None:
+    ask(preview, cells=1, deaf_s=60)
+    qtbot.waitUntil(lambda: len(preview.process_ids) == 2, timeout=120_000)
+    processes, folder = preview.process_ids, Path(preview._process.masks_path(1)).parent
+    preview_process.end_all()
     assert not any(is_alive(one) for one in processes)
     assert not folder.exists()
 

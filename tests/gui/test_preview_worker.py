@@ -164,6 +164,27 @@ def test_a_newer_request_stops_what_is_computed(pipe: Pipe, new_study: Study, tm
     assert inbox.take()[0].number == 2
 
 
+def test_a_method_is_made_ready_only_where_nothing_is_asked_for(pipe: Pipe, new_study: Study, tmp_path: Path) -> None:
+    inbox = Inbox(pipe)
+    pipe.send(json.dumps({"warm": "nuclei"}))
+    assert inbox.take()[0] == "nuclei"
+    pipe.send(json.dumps({"warm": "cellpose"}))
+    pipe.send(request(new_study, tmp_path, 1).to_line())
+    wait_for(pipe, inbox, 1)
+    assert inbox.take()[0].number == 1
+
+
+def test_importing_a_library_is_never_left_off_half_way(pipe: Pipe, new_study: Study, tmp_path: Path) -> None:
+    inbox = Inbox(pipe)
+    pipe.send(request(new_study, tmp_path, 1).to_line())
+    _, heard = inbox.take()
+    pipe.send(request(new_study, tmp_path, 2).to_line())
+    wait_for(pipe, inbox, 2)
+    compute_for(0.2)  # as `load_method` does: before `begin`
+    with pytest.raises(_SupersededError):
+        inbox.begin(heard)
+
+
 def test_of_requests_that_came_meanwhile_only_the_last_is_taken(pipe: Pipe, new_study: Study, tmp_path: Path) -> None:
     inbox = Inbox(pipe)
     for number in (1, 2, 3):

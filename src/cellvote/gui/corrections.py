@@ -72,6 +72,7 @@ class CorrectionsBox(QWidget):
         for signal, slot in connections:
             signal.connect(slot)
         self.destroyed.connect(partial(_disconnect, connections))
+        self.told_label.hide()
         self._show()
 
     def _show(self) -> None:
@@ -96,7 +97,7 @@ class CorrectionsBox(QWidget):
         self.measure_button.setEnabled(not running and not correcting.saving)
 
     def _on_paint_clicked(self, checked: bool) -> None:
-        self.told_label.setText("")
+        self._on_told("", False)
         if checked:
             self.correcting.start()
         else:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
+from napari.components.cursor import CursorStyle
 from napari.layers import Vectors
 from psygnal import Signal
 
@@ -52,8 +53,15 @@ class DiameterCircle:
             if circle is not None and circle._is_at_edge(event.position):  # noqa: SLF001 (our own)
                 yield from circle._dragging(viewer, event)  # noqa: SLF001
 
-        self._on_mouse_pressed = _on_mouse_pressed
+        def _on_mouse_moved(viewer: ViewerModel, event: Any) -> None:
+            circle = me()
+            if circle is not None:
+                circle._show_grip(viewer, event.position)  # noqa: SLF001 (our own)
+
+        self._on_mouse_pressed, self._on_mouse_moved = _on_mouse_pressed, _on_mouse_moved
+        self._style_before: Any = None
         viewer.mouse_drag_callbacks.append(_on_mouse_pressed)
+        viewer.mouse_move_callbacks.append(_on_mouse_moved)
         viewer.scene.camera.events.zoom.connect(self._on_zoomed)
 
     @property
@@ -79,6 +87,7 @@ class DiameterCircle:
             self._redraw()
             return
         self._drawn = (*self._centre, diameter_px)
+        self._layers.finish_taking_out()
         layer = Vectors(
             ring(self._centre, diameter_px),
             name="Diameter",
@@ -95,6 +104,7 @@ class DiameterCircle:
         if viewer is not None:
             if self._on_mouse_pressed in viewer.mouse_drag_callbacks:
                 viewer.mouse_drag_callbacks.remove(self._on_mouse_pressed)
+                viewer.mouse_move_callbacks.remove(self._on_mouse_moved)
             viewer.scene.camera.events.zoom.disconnect(self._on_zoomed)
 
     def _redraw(self) -> None:
@@ -145,6 +155,14 @@ class DiameterCircle:
             return False
         away = abs(self._distance(position) - self._diameter_px / 2)
         return away * viewer.scene.camera.zoom <= _GRIP_SCREEN_PX
+
+    def _show_grip(self, viewer: ViewerModel, position: Any) -> None:
+        """Show by the mouse pointer where the circle can be dragged."""
+        at_edge = self._is_at_edge(position)
+        if at_edge and self._style_before is None:
+            self._style_before, viewer.cursor.style = viewer.cursor.style, CursorStyle.POINTING
+        elif not at_edge and self._style_before is not None:
+            viewer.cursor.style, self._style_before = self._style_before, None
 
     def _distance(self, position: Any) -> float:
         y, x = self._centre or (np.nan, np.nan)

@@ -14,7 +14,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from cellvote.gui.preview_process import WORKER, PreviewProcess
-from cellvote.gui.preview_worker import FINDING, Request
+from cellvote.gui.preview_worker import FINDING, STARTING, Request
 from cellvote.plates.acquisition import FieldKey
 
 REST_MS: Final = 180
@@ -23,6 +23,9 @@ REST_MS: Final = 180
 KILL_AFTER_MS: Final = 400
 SLOW_MS: Final = 1500
 """A computation that takes longer than this may not leave off quickly either: a spare process is kept ready."""
+
+IDLE_MS: Final = 600_000
+"""A process that nobody has asked for anything for so long is ended: with a network in it, it takes memory."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,11 @@ class LivePreview:
         self._wanted: Request | None = None
         self._current: Request | None = None
         self._said_doing = ""
+        self._method = ""
         self._rest = _timer(REST_MS, self._send_when_free)
         self._kill = _timer(KILL_AFTER_MS, self._on_kill_time)
         self._slow = _timer(SLOW_MS, self._on_slow_time)
+        self._idle = _timer(IDLE_MS, self._on_idle_time)
 
     @property
     def busy(self) -> bool:
@@ -94,23 +99,39 @@ class LivePreview:
         return self._wanted is not None or self._current is not None
 
     @property
+    def what(self) -> str:
+        """What is being computed now; empty when nothing is."""
+        return self._said_doing
+
+    @property
+    def method(self) -> str:
+        """The segmentation method that the process is made ready for."""
+        return self._method
+
+    @property
     def process_ids(self) -> list[int]:
         """The ids of the processes that run: one, and a spare at times."""
         return [one.process_id for one in (self._process, self._spare) if one is not None and one.process_id]
 
-    def start(self) -> None:
-        """Start a process, so that it is warm when something is asked for."""
+    def start(self, method: str) -> None:
+        """Have a process ready for a method, so that the first answer does not wait for one."""
         if self._process is None:
+            self._method = method
             self._process = self._started()
+        elif method != self._method:
+            self._method = method
+            self._process.warm_up(method)
+        self._idle.start()
 
     def ask(self, study: Path, key: FieldKey, method: str, asked: dict[str, Any]) -> None:
         """Ask for a field with these settings; nothing that was asked for before is answered any more."""
-        self.start()
+        self.start(method)
         self._number += 1
         self._wanted = Request(self._number, study, key, method, dict(asked), "")
         self._leave_off()
         self._rest.start()
-        self._say_doing(FINDING)
+        ready = self._process is not None and self._process.is_ready
+        self._say_doing(FINDING if ready else STARTING)
 
     def forget(self) -> None:
         """Answer nothing that was asked for."""
@@ -119,10 +140,17 @@ class LivePreview:
         self._leave_off()
         self._say_doing("")
 
+    def rest(self) -> None:
+        """Answer nothing that was asked for, and end the spare; the process stays warm for a while."""
+        self.forget()
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.end()
+
     def stop(self) -> None:
         """End the processes; asking for something starts them anew."""
         self._wanted = self._current = None
-        for timer in (self._rest, self._kill, self._slow):
+        for timer in (self._rest, self._kill, self._slow, self._idle):
             with suppress(RuntimeError):  # Qt has taken it away already, as the program ends
                 timer.stop()
         process, spare, self._process, self._spare = self._process, self._spare, None, None
@@ -134,7 +162,7 @@ class LivePreview:
     # What is asked for
 
     def _started(self) -> PreviewProcess:
-        process = PreviewProcess(self._command)
+        process = PreviewProcess(self._command, self._method)
         process.ready.connect(self._on_ready)
         process.said.connect(self._on_said)
         process.died.connect(self._on_died)
@@ -161,7 +189,9 @@ class LivePreview:
         process, spare = self._process, self._spare
         if process is None or not process.busy:
             return
-        if spare is None:
+        if process.importing:  # another one would have to import the same
+            self._kill.start()
+        elif spare is None:
             self._spare = self._started()
         elif spare.is_ready:
             process.end()
@@ -172,6 +202,12 @@ class LivePreview:
         if self._current is None and not self._kill.isActive() and self._wanted is not None:
             self._on_kill_time()
         self._send_when_free()
+
+    def _on_idle_time(self) -> None:
+        if self.busy:
+            self._idle.start()
+        else:
+            self.stop()
 
     def _on_slow_time(self) -> None:
         if self._spare is None and self._process is not None:

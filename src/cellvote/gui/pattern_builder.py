@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from cellvote.errors import CellVoteError
 from cellvote.gui.background import Background
-from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
+from cellvote.gui.docks.dock import BAD, combo, fill_combo, heading, row, text_label
 from cellvote.gui.name_marker import NameMarker
 from cellvote.gui.pattern_table import COLUMN_ROLES, ROLE_COLOURS, ROLE_TITLES, NameDelegate, NameTable, name_font
 from cellvote.gui.pattern_words import count_words, marked_position, twice_words
@@ -34,7 +34,6 @@ Folders = Sequence[tuple[str, Sequence[str]]]
 
 DEBOUNCE_MS: Final = 150
 _N_ALIKE: Final = 20
-_BAD, _GOOD = "#ff8a80", "#4cc38a"
 _TIPS: Final = {
     "well": "The well in one piece: A01, b7, r01c01",
     "row": "Only the row, where row and column stand apart: A, 01",
@@ -326,7 +325,7 @@ class PatternBuilder(QDialog):
 
     def _say_problem(self, message: str, position: str) -> None:
         text = message[:1].upper() + message[1:]
-        self.problem.setText(f"<span style='color:{_BAD}'>{_escaped(text)}</span>{position}" if message else "")
+        self.problem.setText(f"<span style='color:{BAD}'>{_escaped(text)}</span>{position}" if message else "")
         self.use_button.setEnabled(self.usable())
 
     def _fill_filter(self) -> None:

@@ -21,13 +21,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
+from cellvote.gui.docks.dock import BAD, combo, fill_combo, heading, row, text_label
 from cellvote.gui.legend import Legend
 from cellvote.gui.plate_map_table import PlateMapTable
 from cellvote.gui.well_picker import WellPicker
 from cellvote.plates.plate_map import CONTROL_TYPE, mismatch_sentences
 
-_BAD, _GOOD = "#ff8a80", "#4cc38a"
 _MOST: Final = 2000
 _MOST_REASONS: Final = 4
 _SOME: Final = 6
@@ -168,7 +167,7 @@ class PlateMapPanels(QWidget):
     def say(self, text: str, *, bad: bool = False) -> None:
         """Say something below the plate."""
         self.message.setText(text[:1].upper() + text[1:])
-        self.message.setStyleSheet(f"color: {_BAD};" if bad else "")
+        self.message.setStyleSheet(f"color: {BAD};" if bad else "")
 
     def fill_plates(self, plates: Sequence[str]) -> None:
         """Offer plates; one need not be chosen."""

@@ -1,10 +1,7 @@
 """The preview part of the Segment dock: on or off, how cells are drawn, what they are compared with, what came out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from napari.components import ViewerModel
@@ -13,24 +10,16 @@ from qtpy.QtWidgets import QCheckBox, QProgressBar, QSlider, QVBoxLayout, QWidge
 
 from cellvote.errors import CellVoteError, SettingsError
 from cellvote.gui.background import Background
-from cellvote.gui.cell_outlines import (
-    HERE_COLOUR,
-    THERE_COLOUR,
-    Comparison,
-    Drawing,
-    compare_cells,
-    draw_cells,
-    read_preview,
-)
+from cellvote.gui.cell_outlines import Comparison, Drawing
 from cellvote.gui.docks.dock import BAD, QUIET, combo, fill_combo, row, text_label
 from cellvote.gui.live_preview import LivePreview, PreviewAnswer
+from cellvote.gui.preview_drawing import Drawn, agreement_words, answer_words, draw_field
 from cellvote.gui.preview_layers import PreviewLayers
+from cellvote.gui.preview_worker import STARTING
 from cellvote.gui.session import Session
 from cellvote.gui.side_by_side import SideBySide
-from cellvote.plates.acquisition import FieldKey
-from cellvote.segmentation.agreement import Agreement
-from cellvote.study import Study
-from cellvote.study.masks import LabelImage, read_label_image
+from cellvote.gui.turns import Turns
+from cellvote.segmentation import USES_TORCH
 
 Asked = tuple[str, dict[str, Any]]
 """A method, and what its settings are to differ in from the defaults."""
@@ -38,22 +27,13 @@ Asked = tuple[str, dict[str, Any]]
 OVER, BESIDE = "one over the other", "side by side"
 
 FINDING_WORDS: Final = "Finding cells …"
+TORCH_WORDS: Final = "Starting PyTorch, which takes some seconds the first time …"
+STARTING_WORDS: Final = "Starting …"
 BEFORE_WORDS: Final = " What is drawn is of the settings before."
 
 _SPIN_AFTER_MS: Final = 200
 _OPACITIES: Final[dict[Drawing, int]] = {"outlines": 100, "filled": 40}
 _ONE_FIELD: Final = "The preview shows one field: choose Field or Image in the Plate dock."
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """What was computed for the canvas in another thread."""
-
-    key: FieldKey
-    masks: LabelImage | None
-    comparison: Comparison | None
-    answer: PreviewAnswer | None = None
-    problem: str = ""
 
 
 class PreviewBox(QWidget):
@@ -79,13 +59,16 @@ class PreviewBox(QWidget):
     def __init__(self, session: Session, viewer: ViewerModel, ask: Callable[[], Asked | None]) -> None:
         super().__init__()
         self._session, self._state, self._ask = session, session.state, ask
-        self._shown: _Drawn | None = None
+        self._shown: Drawn | None = None
         self._answer: PreviewAnswer | None = None
         self._opacities = dict(_OPACITIES)
+        self.reword: Callable[[str], str] = str
+        """Puts errors, which are written for the command line, into the words of the dock."""
         self.live = LivePreview()
         self.layers = PreviewLayers(session.layers)
         self.beside = SideBySide(viewer, session.layers)
         self._drawing = Background(self._on_drawn)
+        self._turns = Turns()
         self._make_parts()
         self._lay_out()
         self._spin = QTimer(self)
@@ -156,7 +139,7 @@ class PreviewBox(QWidget):
     def busy(self) -> bool:
         """Whether something is still computed or drawn; the plate is measured in its own time."""
         waits = self._answer is None and self.live.busy
-        return waits or self._drawing.busy or self.beside.busy
+        return waits or self._drawing.busy or self._turns.busy or self.beside.busy
 
     @property
     def other(self) -> str:
@@ -186,6 +169,7 @@ class PreviewBox(QWidget):
             return
         if self._shown is None or self._shown.key != key:
             self._shown = None
+            self._turns.forget()
             self.layers.clear()
             self.agreement.hide()
         self._answer = None
@@ -209,6 +193,7 @@ class PreviewBox(QWidget):
         self._shown = self._answer = None
         self.live.forget()
         self._drawing.forget()
+        self._turns.forget()
         self.layers.take_out()
         self.beside.join()
         self.agreement.hide()
@@ -218,10 +203,9 @@ class PreviewBox(QWidget):
         self.look_row.setVisible(on)
         self._shown = None
         if on:
-            self.live.start()
             self._session.look.scope = "field"
         else:
-            self.live.stop()
+            self.live.rest()
             self._on_doing("")
         self.refresh()
 
@@ -232,14 +216,23 @@ class PreviewBox(QWidget):
         if not what:
             self._spin.stop()
             self.bar.hide()
-        elif self.bar.isHidden() and not self._spin.isActive():
+        elif not self.bar.isHidden():
+            self._say_doing(what)
+        elif not self._spin.isActive():
             self._spin.start()
 
     def _on_long(self) -> None:
         self.bar.show()
-        if self._answer is None:
-            drawn = self._shown is not None and self._shown.answer is not None
-            self._say(FINDING_WORDS + (BEFORE_WORDS if drawn else ""))
+        self._say_doing(self.live.what)
+
+    def _say_doing(self, what: str) -> None:
+        if self._answer is not None:
+            return
+        drawn = self._shown is not None and self._shown.answer is not None
+        words = FINDING_WORDS
+        if what == STARTING:
+            words = TORCH_WORDS if self.live.method in USES_TORCH else STARTING_WORDS
+        self._say(words + (BEFORE_WORDS if drawn else ""))
 
     def _on_answered(self, answer: PreviewAnswer) -> None:
         if answer.key != self._state.key or not self.on:
@@ -252,10 +245,11 @@ class PreviewBox(QWidget):
         del method
         self.measured.emit(settings, True)
         if self._answer is not None:
-            self._say(_words(self._answer, sure=True))
+            self._say(answer_words(self._answer, sure=True))
 
     def _on_failed(self, why: str) -> None:
         self._answer = None
+        self._turns.forget()
         self.layers.clear()
         self._say(why, bad=True)
 
@@ -271,9 +265,9 @@ class PreviewBox(QWidget):
         current = "" if self.on else self._state.segmentation
         if self._answer is None and masks is None and self.on:
             return
-        self._drawing.ask(partial(_draw, study, key, self._answer, masks, current, self.other, drawing))
+        self._drawing.ask(partial(draw_field, study, key, self._answer, masks, current, self.other, drawing))
 
-    def _on_drawn(self, drawn: _Drawn | CellVoteError) -> None:
+    def _on_drawn(self, drawn: Drawn | CellVoteError) -> None:
         if isinstance(drawn, CellVoteError):
             self._say(str(drawn), bad=True)
             return
@@ -281,18 +275,20 @@ class PreviewBox(QWidget):
         if stale or not (self.on or self.other) or self._session.look.scope != "field":
             return
         self._shown = drawn
+        self._turns.forget()
         if drawn.comparison is None:
             self.layers.take_out()
             self._say(drawn.problem)
             return
-        self.layers.show(drawn.comparison, preview=self.on, compared_with=self.other)
+        beside = drawn.comparison.there is not None and self.way_box.currentData() == BESIDE
+        if not beside:
+            self.beside.join()
+        self._turns.add(self.layers.showing(drawn.comparison, preview=self.on, compared_with=self.other))
+        if beside:
+            self._turns.add([self.beside.split])
         self._show_agreement(drawn.comparison)
         if drawn.answer is not None:
-            self._say(_words(drawn.answer, sure=drawn.answer.sure or not self.live.busy))
-        if drawn.comparison.there is not None and self.way_box.currentData() == BESIDE:
-            self.beside.split()
-        else:
-            self.beside.join()
+            self._say(answer_words(drawn.answer, sure=drawn.answer.sure or not self.live.busy))
 
     def _show_agreement(self, comparison: Comparison) -> None:
         agreement = comparison.agreement
@@ -301,7 +297,7 @@ class PreviewBox(QWidget):
         self.agreement.setVisible(bool(text) and bool(self.other))
 
     def _say(self, text: str, *, bad: bool = False) -> None:
-        self.status.setText(text)
+        self.status.setText(self.reword(text) if bad else text)
         self.status.setStyleSheet(f"color: {BAD if bad else QUIET};")
         self.status.setVisible(bool(text) or self.on)
 
@@ -324,68 +320,6 @@ class PreviewBox(QWidget):
 
     def _on_way_chosen(self) -> None:
         self._draw()
-
-
-def _draw(
-    study: Study,
-    key: FieldKey,
-    answer: PreviewAnswer | None,
-    masks: LabelImage | None,
-    current: str,
-    other: str,
-    drawing: Drawing,
-) -> _Drawn:
-    """Read and draw the cells of a field; called in another thread."""
-    if masks is None and answer is not None:
-        masks = _read(answer.masks)
-        if masks is None:
-            return _Drawn(key, None, None, answer)  # a newer answer is on its way
-    elif masks is None:
-        masks, problem = masks_of(study, current, key)
-        if masks is None:
-            return _Drawn(key, None, None, problem=f"{problem} There is nothing to compare.")
-    if not other:
-        return _Drawn(key, masks, Comparison(draw_cells(masks, drawing)), answer)
-    others, problem = masks_of(study, other, key)
-    if others is not None and others.shape != masks.shape:
-        others, problem = None, f"The masks of {other!r} have another size ({others.shape}, not {masks.shape})."
-    return _Drawn(key, masks, compare_cells(masks, others, drawing, problem), answer)
-
-
-def _read(path: Path) -> LabelImage | None:
-    try:
-        return read_preview(path)
-    except (OSError, ValueError):
-        return None
-
-
-def masks_of(study: Study, segmentation: str, key: FieldKey) -> tuple[LabelImage | None, str]:
-    """Read the masks of a field, or say why there are none."""
-    if not segmentation or not study.mask_path(segmentation, key).exists():
-        return None, f"This field is not segmented{f' as {segmentation!r}' if segmentation else ''}."
-    try:
-        return read_label_image(study.mask_path(segmentation, key)), ""
-    except CellVoteError as error:
-        return None, str(error)
-
-
-def _words(answer: PreviewAnswer, *, sure: bool) -> str:
-    cells = f"{answer.n_cells:,} {'cell' if answer.n_cells == 1 else 'cells'}"
-    words = f"{cells} · {answer.seconds:.1f} s · preview, not kept"
-    return words if sure else f"{words}\nautomatic settings so far from this field; the plate is being measured …"
-
-
-def agreement_words(agreement: Agreement, other: str, *, preview: bool) -> str:
-    """Say how well two segmentations of a field agree, as rich text with the colours of their outlines."""
-    here, there = (f"<span style='color:{colour}'>■</span>" for colour in (HERE_COLOUR, THERE_COLOUR))
-    name = "in the preview" if preview else "in the masks shown"
-    f1 = "" if agreement.f1 != agreement.f1 else f" · F1 {agreement.f1:.3f}"
-    return (
-        f"{here} {agreement.n_first:,} {name} · {there} {agreement.n_second:,} in {escape(other)}<br>"
-        f"{len(agreement.matched):,} the same (IoU ≥ 0.5){f1}<br>"
-        f"{here} {len(agreement.only_first):,} only in the first · "
-        f"{there} {len(agreement.only_second):,} only in the second"
-    )
 
 
 def _close(live: LivePreview, beside: SideBySide, drawing: Background) -> None:

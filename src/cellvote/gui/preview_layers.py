@@ -1,5 +1,7 @@
 """The layers of the Segment dock: cells that are tried, and those of the segmentation that they are compared with."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from napari.utils.colormaps import CyclicLabelColormap, label_colormap
@@ -7,6 +9,7 @@ from napari.utils.colormaps import CyclicLabelColormap, label_colormap
 from cellvote.gui.cell_outlines import Comparison, DrawnCells
 from cellvote.gui.field_layers import FieldLayers
 from cellvote.gui.layer_data import MASKS, PREDICTIONS
+from cellvote.gui.turns import Step
 
 PREVIEW: Final = "preview"
 COMPARED: Final = "compared"
@@ -30,8 +33,8 @@ class PreviewLayers:
         self._hidden: list[str] = []
         self._opacity = 1.0
 
-    def show(self, comparison: Comparison, *, preview: bool, compared_with: str) -> None:
-        """Show a field's cells.
+    def showing(self, comparison: Comparison, *, preview: bool, compared_with: str) -> Iterator[Step]:
+        """Give what is to be done to show a field's cells: a layer each, as napari takes long to make one.
 
         Parameters
         ----------
@@ -41,15 +44,18 @@ class PreviewLayers:
             Name of the other segmentation.
         """
         if preview:
-            self._hide_masks()
-            self._show(PREVIEW, "Preview (not kept)", comparison.here, self._opacity)
+            yield partial(self._show_preview, comparison.here)
         else:
-            self._layers.take_out(PREVIEW)
-            self._show_masks()
+            yield self._show_masks
         if comparison.there is not None:
-            self._show(COMPARED, f"{compared_with} (compared)", comparison.there, _OUTLINES_OPACITY)
-        else:
-            self._layers.take_out(COMPARED)
+            name = f"{compared_with} (compared)"
+            yield partial(self._show, COMPARED, name, comparison.there, _OUTLINES_OPACITY)
+        going = [role for role, wanted in ((PREVIEW, preview), (COMPARED, comparison.there is not None)) if not wanted]
+        yield partial(self._layers.take_out, *going)
+
+    def _show_preview(self, cells: DrawnCells) -> None:
+        self._hide_masks()
+        self._show(PREVIEW, "Preview (not kept)", cells, self._opacity)
 
     def clear(self) -> None:
         """Show nothing of the field before, until the cells of this one are there."""

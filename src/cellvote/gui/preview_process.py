@@ -5,24 +5,32 @@ import json
 import sys
 import tempfile
 from collections import deque
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QProcess, QProcessEnvironment
+from qtpy.QtCore import QCoreApplication, QProcess, QProcessEnvironment, QTimer
 
-from cellvote.gui.preview_worker import Request
+from cellvote.gui.preview_worker import STARTING, Request
 
 WORKER: Final = (sys.executable, "-m", "cellvote.gui.preview_worker")
 
 _PATIENCE_MS: Final = 2000
 
 _alive: set["PreviewProcess"] = set()
-"""Keeps processes whatever becomes of the dock that started them, until they have been ended."""
+"""Keeps processes whatever becomes of the dock that started them, until they are gone."""
 
 
 class PreviewProcess:
     """A preview process that lives until it is ended.
+
+    Parameters
+    ----------
+    command
+        What is started.
+    method
+        The segmentation method that it makes ready before it says that it is; empty for none.
 
     Signals
     -------
@@ -38,8 +46,9 @@ class PreviewProcess:
     said = Signal(dict)
     died = Signal(str)
 
-    def __init__(self, command: tuple[str, ...] = WORKER) -> None:
+    def __init__(self, command: tuple[str, ...] = WORKER, method: str = "") -> None:
         self.is_ready = False
+        self.importing = False
         self.number: int | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="cellvote-preview-", ignore_cleanup_errors=True)
         self._ended = False
@@ -47,7 +56,7 @@ class PreviewProcess:
         self._last_words: deque[str] = deque(maxlen=5)
         self._process = QProcess()
         self._process.setProgram(command[0])
-        self._process.setArguments(list(command[1:]))
+        self._process.setArguments([*command[1:], method] if method else list(command[1:]))
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
         self._process.setProcessEnvironment(environment)
@@ -83,21 +92,36 @@ class PreviewProcess:
         self.number = request.number
         self._process.write(request.to_line().encode() + b"\n")
 
+    def warm_up(self, method: str) -> None:
+        """Have it import what a method computes with, as soon as it has nothing else to do."""
+        self._process.write(json.dumps({"warm": method}).encode() + b"\n")
+
     def leave_off(self) -> None:
         """Ask it to leave off what it computes; it says when it has."""
         if self.busy:
             self._process.write(b'{"cancel": true}\n')
 
     def end(self) -> None:
-        """End it now, and take what it has written away; nothing of it is kept."""
+        """Kill it, not waiting until it is gone; then what it has written is taken away, and nothing of it is kept."""
         if self._ended:
             return
         self._ended = True
-        if self._process.state() != QProcess.ProcessState.NotRunning:
+        if self._process.state() == QProcess.ProcessState.NotRunning:
+            self._clean_up()
+        else:
             self._process.kill()
-            self._process.waitForFinished(_PATIENCE_MS)
+
+    def wait(self) -> None:
+        """Wait until it is gone, as nobody will hear of it: the program ends."""
+        with suppress(RuntimeError):  # Qt has taken it away already
+            if self._process.state() != QProcess.ProcessState.NotRunning:
+                self._process.waitForFinished(_PATIENCE_MS)
         self._folder.cleanup()
         _alive.discard(self)
+
+    def _clean_up(self) -> None:
+        self._folder.cleanup()
+        QTimer.singleShot(0, partial(_alive.discard, self))  # not within one of its own signals: Qt still uses it there
 
     def _on_output_ready(self) -> None:
         *lines, self._unfinished = (self._unfinished + self._process.readAllStandardOutput().data()).split(b"\n")
@@ -109,6 +133,7 @@ class PreviewProcess:
                 self.is_ready = True
                 self.ready.emit()
                 continue
+            self.importing = said.get("doing") == STARTING
             if said["id"] == self.number and {"done", "error", "cancelled"} & said.keys():
                 self.number = None
             self.said.emit(said)
@@ -124,6 +149,7 @@ class PreviewProcess:
 
     def _on_process_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         if self._ended:
+            self._clean_up()
             return
         self._on_error_ready()
         if status != QProcess.ExitStatus.NormalExit:
@@ -139,8 +165,11 @@ class PreviewProcess:
 
 def end_all() -> None:
     """End every process that is still there, as the program ends."""
-    for process in list(_alive):
+    processes = list(_alive)
+    for process in processes:
         process.end()
+    for process in processes:
+        process.wait()
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -31,10 +32,11 @@ from cellvote.jobs.segment_settings import sample_fields
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.pixels import Pixels
 from cellvote.progress import quiet_decoders
-from cellvote.segmentation import Segmentation, Segmenter, make_segmenter
+from cellvote.segmentation import Segmentation, Segmenter, is_loaded, load_method, make_segmenter
 from cellvote.study import Study
 from cellvote.study.masks import LabelImage
 
+STARTING: Final = "importing what the method computes with"
 FINDING: Final = "finding cells"
 MEASURING: Final = "measuring automatic settings on the plate"
 
@@ -221,19 +223,24 @@ class Inbox:
         self._stream = stream
         self._changed = threading.Condition()
         self._newest: tuple[Request, int] | None = None
+        self._to_warm = ""
         self._heard = 0
         self._computing = False
         signal.signal(signal.SIGINT, self._on_interrupted)
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def take(self) -> tuple[Request, int]:
+    def take(self) -> tuple[Request | str, int]:
         """Wait for a request, and say how many lines were heard up to it; requests before it are forgotten.
 
-        One that was cancelled meanwhile is given, too: `begin` says so, and the window is told.
+        One that was cancelled meanwhile is given, too: `begin` says so, and the window is told. Where nothing else is
+        to be done, the name of a method to be made ready is given.
         """
         with self._changed:
-            while self._newest is None:
+            while self._newest is None and not self._to_warm:
                 self._changed.wait(3600)
+            method, self._to_warm = self._to_warm, ""
+            if self._newest is None:
+                return method, self._heard
             taken, self._newest = self._newest, None
             return taken
 
@@ -252,6 +259,10 @@ class Inbox:
         for line in self._stream:
             said = json.loads(line)
             with self._changed:
+                if "warm" in said:
+                    self._to_warm = str(said["warm"])
+                    self._changed.notify()
+                    continue
                 self._heard += 1
                 if "cancel" not in said:
                     self._newest = Request.from_line(said), self._heard
@@ -267,8 +278,14 @@ class Inbox:
             raise _SupersededError
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
+def main(methods: list[str]) -> None:
+    """Answer requests until the input ends.
+
+    Parameters
+    ----------
+    methods
+        Made ready before anything is answered.
+    """
     if hasattr(os, "nice"):
         os.nice(_NICE)
     quiet_decoders()
@@ -280,10 +297,18 @@ def main() -> None:
         answers.flush()
 
     inbox, previewer = Inbox(sys.stdin), Previewer(tell)
+    for method in methods:
+        warm_up(method)
     tell({"ready": True})
     while True:
         request, heard = inbox.take()
+        if isinstance(request, str):
+            warm_up(request)
+            continue
         try:
+            if not is_loaded(request.method):
+                tell({"id": request.number, "doing": STARTING})
+                load_method(request.method)
             inbox.begin(heard)
             try:
                 previewer.answer(request)
@@ -297,5 +322,11 @@ def main() -> None:
             tell({"id": request.number, "error": f"{request.key}: {type(error).__name__}: {error}"})
 
 
+def warm_up(method: str) -> None:
+    """Make a method ready; what is wrong with it is told when it is asked for."""
+    with suppress(CellVoteError, ImportError, *_FIELD_ERRORS):
+        load_method(method)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

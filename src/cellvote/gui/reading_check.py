@@ -7,22 +7,29 @@ from typing import Any, Final
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from cellvote.gui.docks.dock import text_label
+from cellvote.gui.dock_words import in_dock_words
+from cellvote.gui.docks.dock import BAD, CAUTION, GOOD, text_label
 
-_NOTE, _BAD, _GOOD = "#ffd54a", "#ff8a80", "#4cc38a"
 _MOST_NAMES: Final = 8
 _FOR_THE_TERMINAL: Final = (
     ("give --layout or --pattern", "choose another layout, or write a pattern"),
     ("Give --pattern with named groups such as (?P<well>…).", "Write a pattern, or choose a layout."),
     ("Give --layout or --pattern", "Choose another layout, or write a pattern"),
+    ("(TABLE --root FOLDER)", "(choose the table itself, and below it where its images lie)"),
 )
+_OPTIONS: Final = {
+    "layout": "the layout",
+    "pattern": "a pattern",
+    "plate-map": "a plate map",
+    "root": "the line below the table",
+}
 
 
 def in_the_window(text: str) -> str:
     """Say what the command line advises in the words of the window."""
     for there, here in _FOR_THE_TERMINAL:
         text = text.replace(there, here)
-    return text
+    return in_dock_words(text, options=_OPTIONS)
 
 
 def breakable(text: str) -> str:
@@ -50,7 +57,7 @@ class Question(QFrame):
         super().__init__()
         self.confirmed = False
         self.setObjectName("question")
-        self.setStyleSheet(f"#question {{ border: 1px solid {_NOTE}; border-radius: 4px; }}")
+        self.setStyleSheet(f"#question {{ border: 1px solid {CAUTION}; border-radius: 4px; }}")
         layout = QVBoxLayout(self)
         layout.setSpacing(4)
         self.words = text_label(f"<b>Is this right?</b> {breakable(in_the_window(str(doubt['question'])))}")
@@ -74,7 +81,7 @@ class Question(QFrame):
     def _on_confirmed(self, yes: bool) -> None:
         self.confirmed = yes
         self.right_button.setText("✓ This is right" if yes else "This is right")
-        self.setStyleSheet(f"#question {{ border: 1px solid {_GOOD if yes else _NOTE}; border-radius: 4px; }}")
+        self.setStyleSheet(f"#question {{ border: 1px solid {GOOD if yes else CAUTION}; border-radius: 4px; }}")
         self.answered.emit()
 
 
@@ -106,9 +113,9 @@ class ReadingCheck(QWidget):
         self.facts = text_label("")
         self.examples = text_label("", quiet=True)
         self.problems = text_label("")
-        self.problems.setStyleSheet(f"color: {_NOTE};")
+        self.problems.setStyleSheet(f"color: {CAUTION};")
         self.error = text_label("")
-        self.error.setStyleSheet(f"color: {_BAD};")
+        self.error.setStyleSheet(f"color: {BAD};")
         self.error_pattern_button = QPushButton("Say what the names mean …")
         self.error_pattern_button.clicked.connect(self.patternWanted)
         self.stop_button = QPushButton("Stop reading")
@@ -233,7 +240,7 @@ def map_words(found: dict[str, Any] | None) -> str:
     if found is None:
         return ""
     if "error" in found:
-        return f"<span style='color:{_BAD}'>{breakable(str(found['error']))}</span>"
+        return f"<span style='color:{BAD}'>{breakable(in_the_window(str(found['error'])))}</span>"
     n, of = found["wells"], found["imaged"]
     what = "images" if "image_name" in found["columns"] else "imaged wells"
     parts = [f"{'All' if n == of else f'{n:,} of'} {of:,} {what} are described"]
@@ -243,5 +250,7 @@ def map_words(found: dict[str, Any] | None) -> str:
     more = f" and {len(columns) - _MOST_NAMES} more" if len(columns) > _MOST_NAMES else ""
     named = ", ".join(columns[:_MOST_NAMES]) + more
     text = escape(" · ".join(parts)) + (f"<br>columns: {breakable(named)}" if columns else "")
-    notes = "".join(f"<br><span style='color:{_NOTE}'>⚠ {breakable(one)}</span>" for one in found["problems"])
+    notes = "".join(
+        f"<br><span style='color:{CAUTION}'>⚠ {breakable(in_the_window(one))}</span>" for one in found["problems"]
+    )
     return text + notes

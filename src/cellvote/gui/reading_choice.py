@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
+from cellvote.gui.docks.dock import BAD, combo, fill_combo, row, text_label
 from cellvote.plates.fields import Combine, CombinedChannel
 
 _HOW: Final = {"median": "the median", "mean": "the mean", "max": "the maximum", "min": "the minimum"}
@@ -79,7 +79,7 @@ class ReadingChoice(QWidget):
         self.add_button.setStyleSheet("text-align: left; color: #7ab8ff; border: none; background: none;")
         self.add_button.clicked.connect(self._on_add_clicked)
         self.problem = text_label("")
-        self.problem.setStyleSheet("color: #ff8a80;")
+        self.problem.setStyleSheet(f"color: {BAD};")
         self._column = QVBoxLayout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

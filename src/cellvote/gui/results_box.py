@@ -1,5 +1,6 @@
 """The results part of the Segment dock: cells, their sizes and the failed fields, as they come."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -34,6 +35,8 @@ class ResultsBox(QWidget):
         super().__init__(parent)
         self._follower: RunFollower | None = None
         self._running = False
+        self.reword: Callable[[str], str] = str
+        """Puts what the command line says into the words of the dock."""
         self._failed: tuple[FieldKey, ...] = ()
         self.counts = text_label("")
         self.sizes = SizeView()
@@ -113,7 +116,7 @@ class ResultsBox(QWidget):
             self._failed = keys
             self.failed.clear()
             for record in results.failed[:_MOST]:
-                item = QListWidgetItem(record.error or str(record.key))
+                item = QListWidgetItem(self.reword(record.error or str(record.key)))
                 item.setData(Qt.ItemDataRole.UserRole, record.key)
                 item.setToolTip(f"{record.key}\nClick to look at it")
                 self.failed.addItem(item)

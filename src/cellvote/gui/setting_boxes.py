@@ -303,6 +303,7 @@ class PathBox(QWidget):
         self._empty = empty
         self._of_file = name.endswith("file")
         self.line = QLineEdit()
+        self.line.setPlaceholderText(AUTOMATIC)
         self.line.textChanged.connect(lambda _text: self.changed.emit())
         self.browse_button = QToolButton()
         self.browse_button.setText("…")

@@ -70,9 +70,12 @@ class SideBySide:
         if viewer is None:
             return
         if not self._on:
+            self._on = True
+            self._turns.forget()  # it was just about to be joined
+            self._layers.finish_taking_out()
+        if not self._before:
             grid = viewer.canvas.grid
             self._before = {"stride": grid.stride, "shape": grid.shape, "enabled": grid.enabled}
-            self._on = True
         channels = [layer for layer in self._layers.of_field() if isinstance(layer, Image)]
         there = {mark_of(layer).get("role") for layer in self._layers.ours()}
         missing = [layer for layer in channels if _copy_role(layer) not in there]
@@ -85,12 +88,19 @@ class SideBySide:
         self._on = False
         self._turns.forget()
         self._settle.stop()
-        viewer = self._viewer()
-        if viewer is None:
-            return
-        for name, value in self._before.items():
-            setattr(viewer.canvas.grid, name, value)
+        self._turns.add([self._unsplit])
         self._layers.take_out(*(role for role in self._roles() if role.startswith(COPY)))
+
+    def _unsplit(self) -> None:
+        """Give the grid back as it was; of its changes only the last is drawn, for each draws everything anew."""
+        viewer, before = self._viewer(), self._before
+        self._before = {}
+        if viewer is None or not before:
+            return
+        grid = viewer.canvas.grid
+        with grid.events.blocker_all():
+            grid.stride, grid.shape = before["stride"], before["shape"]
+        grid.enabled = before["enabled"]
 
     def close(self) -> None:
         """Do nothing more, as the window is closing."""

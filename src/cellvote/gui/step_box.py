@@ -1,6 +1,7 @@
 """How far the step of a dock is: bar, words, cancel; afterwards what came of it, and which fields failed."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from qtpy.QtCore import Qt, Signal
@@ -15,12 +16,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from cellvote.gui.docks.dock import BAD, GOOD
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
 
-_GOOD, _BAD = "#2f9e6b", "#e5534b"
 _MOST: Final = 500
 _TRUST_AFTER_S: Final = 3.0
 
@@ -42,6 +43,8 @@ class StepBox(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._started_at = 0.0
+        self.reword: Callable[[str], str] = str
+        """Puts what the command line says into the words of the dock."""
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.cancel_button = QPushButton("Cancel")
@@ -104,20 +107,20 @@ class StepBox(QWidget):
         self._line.hide()
         failed = result.failed_fields
         if result.outcome in {"done", "some failed"}:
-            self._say(said or "Done.", "" if failed else _GOOD)
+            self._say(said or "Done.", "" if failed else GOOD)
         else:
-            self._say(result.message, "" if result.outcome == "cancelled" else _BAD)
+            self._say(self.reword(result.message), "" if result.outcome == "cancelled" else BAD)
         self.failed.clear()
         for one in failed[:_MOST]:
             key = FieldKey(str(one.get("plate", "")), str(one.get("well", "")), int(one.get("field", 1)))
-            item = QListWidgetItem(str(one.get("error") or key))
+            item = QListWidgetItem(self.reword(str(one.get("error") or key)))
             item.setData(Qt.ItemDataRole.UserRole, key)
             item.setToolTip(f"{key}\nClick to look at it")
             self.failed.addItem(item)
         self.failed.setVisible(bool(failed))
         self.failed_title.setVisible(bool(failed))
         fields = "field" if len(failed) == 1 else "fields"
-        self.failed_title.setText(f"<span style='color:{_BAD}'>{len(failed):,} {fields} failed</span> (click to look)")
+        self.failed_title.setText(f"<span style='color:{BAD}'>{len(failed):,} {fields} failed</span> (click to look)")
 
     def hide_failed(self) -> None:
         """List no failed fields: they are listed elsewhere."""
@@ -127,7 +130,7 @@ class StepBox(QWidget):
     def say(self, text: str, *, error: bool = False) -> None:
         """Say something that is not of a step."""
         self._line.hide()
-        self._say(text, _BAD if error else "")
+        self._say(self.reword(text), BAD if error else "")
 
     def _say(self, text: str, colour: str = "") -> None:
         self.message.setText(text)

@@ -4,12 +4,14 @@ The window's process never computes, so the window stays live, and window, comma
 same results.
 """
 
+import atexit
 import json
 import sys
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal
 
 from psygnal import Signal
@@ -22,6 +24,9 @@ Outcome = Literal["done", "some failed", "bad input", "cancelled", "died"]
 _OUTCOMES: Final[dict[int, Outcome]] = {0: "done", 1: "some failed", 2: "bad input", 130: "cancelled"}
 _KILL_AFTER_MS: Final = 15_000
 """A step that was asked to stop finishes its field first; after this long it is killed (and can be resumed)."""
+
+_PATIENCE_MS: Final = 2000
+"""So long a step may take to end of itself when its window closes; what it has done is kept anyway."""
 
 CELLVOTE: Final = (sys.executable, "-m", "cellvote")
 
@@ -61,7 +66,7 @@ class _Output:
 
 
 _alive: set["StepProcess"] = set()
-"""Keeps steps that run, whatever becomes of the dock that started them."""
+"""Keeps steps that run, whatever becomes of the dock that started them, until they are gone."""
 
 
 class StepProcess:
@@ -117,18 +122,28 @@ class StepProcess:
             return
         self._cancelled = True
         self._process.write(b"cancel\n")
+        self._kill_after(_KILL_AFTER_MS)
+
+    def _kill_after(self, patience_ms: int) -> None:
         killer = QTimer(self._process)  # ends with the process object
         killer.setSingleShot(True)
         killer.timeout.connect(self._process.kill)
-        killer.start(_KILL_AFTER_MS)
+        killer.start(patience_ms)
 
-    def stop(self, patience_ms: int = 2000) -> None:
-        """End the child now, as its window is closing: ask, wait a moment, kill; nobody is told."""
+    def stop(self, patience_ms: int = _PATIENCE_MS) -> None:
+        """End the child, as its window is closing: ask now, kill later, wait for neither; nobody is told."""
         self._ended = True
-        if self.running:
-            self._process.write(b"cancel\n")
-            self._process.closeWriteChannel()
-            if not self._process.waitForFinished(patience_ms):
+        if not self.running:
+            _alive.discard(self)
+            return
+        self._process.write(b"cancel\n")
+        self._process.closeWriteChannel()
+        self._kill_after(patience_ms)
+
+    def wait(self, patience_ms: int = _PATIENCE_MS) -> None:
+        """Wait until a child that was stopped is gone, as nobody will hear of it: the program ends."""
+        with suppress(RuntimeError):  # Qt has taken it away already
+            if self.running and not self._process.waitForFinished(patience_ms):
                 self._process.kill()
                 self._process.waitForFinished(patience_ms)
         _alive.discard(self)
@@ -170,7 +185,7 @@ class StepProcess:
         self._end("cancelled" if self._cancelled and outcome == "died" else outcome)
 
     def _end(self, outcome: Outcome) -> None:
-        _alive.discard(self)
+        QTimer.singleShot(0, partial(_alive.discard, self))  # not within one of its own signals: Qt still uses it there
         if self._ended:
             return
         self._ended = True
@@ -201,12 +216,16 @@ def _json(text: str) -> Any:
 
 def stop_all() -> None:
     """End every child that is still running, as the program ends."""
-    for step in list(_alive):
+    steps = list(_alive)
+    for step in steps:
         step.stop()
+    for step in steps:
+        step.wait()
 
 
 @lru_cache(maxsize=1)
 def _stop_all_on_quit() -> None:
+    atexit.register(stop_all)  # where the event loop was never left in order
     application = QCoreApplication.instance()
     if application is not None:
         application.aboutToQuit.connect(stop_all)

@@ -1,5 +1,6 @@
 """Pixels to label images: segmenters, each with its settings model."""
 
+import importlib
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -17,9 +18,12 @@ __all__ = [
     "DEFAULT_METHOD",
     "LICENCE_NOTES",
     "METHODS",
+    "USES_TORCH",
     "FieldSegmenter",
     "Segmentation",
     "Segmenter",
+    "is_loaded",
+    "load_method",
     "make_segmenter",
     "segment_image",
 ]
@@ -37,6 +41,31 @@ METHODS: dict[str, tuple[type[BaseModel], SegmenterMaker]] = {
 
 LICENCE_NOTES: dict[str, str] = {"cellpose": LICENCE_NOTE}
 """What is to be shown where a method is chosen whose weights not everybody may use for everything."""
+
+
+USES_TORCH: Final = frozenset({"nuclei", "cellpose"})
+"""Methods with a network: their first field waits some seconds for PyTorch to be imported."""
+
+
+def is_loaded(method: str) -> bool:
+    """Whether a method computes at once, or has something to import first that takes seconds."""
+    return method not in USES_TORCH or method in _loaded
+
+
+def load_method(method: str) -> None:
+    """Import what a method computes with, so that its first field does not wait for that; nothing where it is done."""
+    if is_loaded(method):
+        return
+    if method == "nuclei":
+        from cellvote.segmentation.nuclei.finding import load_networks
+
+        load_networks()
+    else:
+        importlib.import_module("cellpose.dynamics")
+    _loaded.add(method)
+
+
+_loaded: Final[set[str]] = set()
 
 
 def make_segmenter(method: str, settings: dict[str, Any], channels: tuple[str, ...], sample: list[Pixels]) -> Segmenter:

@@ -12,7 +12,8 @@ from tests.gui.conftest import docked, label_image, write_masks
 from cellvote.gui.docks import segment
 from cellvote.gui.docks.segment import SegmentDock
 from cellvote.gui.live_preview import PreviewAnswer
-from cellvote.gui.preview_box import BESIDE, OVER
+from cellvote.gui.preview_box import BESIDE, FINDING_WORDS, OVER, TORCH_WORDS
+from cellvote.gui.preview_worker import FINDING, STARTING
 from cellvote.gui.run_choice import ALL, PLATE, SELECTION
 from cellvote.gui.session import Session
 from cellvote.jobs.segment_settings import resolve_settings
@@ -27,7 +28,7 @@ def dock(viewer, shown: Session, qtbot, settle) -> SegmentDock:
     made = docked(viewer, SegmentDock)
     qtbot.waitUntil(lambda: made.form is not None, timeout=120_000)
     choose(made.method_box, "watershed")
-    made.preview.live.start = lambda: None
+    made.preview.live.start = lambda method: None
     made.preview.live.ask = lambda *asked: asks.append(asked)
     asks: list[tuple] = []
     made.asks = asks
@@ -96,9 +97,32 @@ def test_the_preview_shows_what_a_run_would_find_and_keeps_nothing(
     processes = made.preview.live.process_ids
     assert processes
     made.preview.switch.setChecked(False)
-    assert not any(is_alive(one) for one in processes)
+    settle(session)
+    assert made.preview.live.process_ids == processes[:1], "it stays warm for the next time"
     assert {"Preview (not kept)", "Diameter"}.isdisjoint(layer.name for layer in viewer.layers)
     assert new_study.segmentations == []
+
+
+def test_the_preview_is_made_ready_once_the_dock_is_seen(dock: SegmentDock, monkeypatch) -> None:
+    ready: list[str] = []
+    dock.preview.live.start = ready.append
+    dock._on_time_to_warm()
+    assert ready == [], "nobody sees it yet"
+    monkeypatch.setattr(dock, "isVisible", lambda: True)
+    dock._on_time_to_warm()
+    assert ready == ["watershed"]
+
+
+def test_what_one_waits_for_is_said(dock: SegmentDock, answer) -> None:
+    dock.preview.switch.setChecked(True)
+    choose(dock.method_box, "nuclei")
+    dock.preview.live._method, dock.preview.live._said_doing = "nuclei", STARTING
+    dock.preview._on_long()
+    assert dock.preview.status.text() == TORCH_WORDS
+    dock.preview._on_doing(FINDING)
+    assert dock.preview.status.text() == FINDING_WORDS
+    answer(label_image())
+    assert dock.preview.status.text() == "4 cells · 0.4 s · preview, not kept"
 
 
 def test_no_process_outlives_the_dock(viewer, shown: Session, qtbot, settle) -> None:
@@ -108,7 +132,7 @@ def test_no_process_outlives_the_dock(viewer, shown: Session, qtbot, settle) -> 
     (process,) = made.preview.live.process_ids
     with qtbot.waitSignal(made.destroyed):
         made.deleteLater()
-    assert not is_alive(process)
+    qtbot.waitUntil(lambda: not is_alive(process), timeout=60_000)
 
 
 def test_every_change_asks_anew_with_what_the_run_would_be_told(dock: SegmentDock, shown: Session) -> None:
@@ -121,13 +145,16 @@ def test_every_change_asks_anew_with_what_the_run_would_be_told(dock: SegmentDoc
     assert dock.asks[-1] == (study, FieldKey("plate", "A02", 1), "watershed", {"threshold_factor": 1.2})
 
 
-def test_the_study_s_cells_step_back_while_others_are_tried(viewer, dock: SegmentDock, answer) -> None:
+def test_the_study_s_cells_step_back_while_others_are_tried(
+    viewer, dock: SegmentDock, shown: Session, answer, settle
+) -> None:
     before = visible(viewer)
     dock.preview.switch.setChecked(True)
     answer(label_image() * 3)
     assert visible(viewer) == {"DNA", "GFP", "Preview (not kept)"}
     assert not viewer.layers["Preview (not kept)"].editable
     dock.preview.switch.setChecked(False)
+    settle(shown)
     assert visible(viewer) == before
 
 
@@ -198,7 +225,9 @@ def ring_of(viewer) -> np.ndarray:
     return np.asarray(viewer.layers["Diameter"].data)[:, 0]
 
 
-def test_the_circle_is_as_large_as_the_diameter_in_pixels_of_the_image(viewer, dock: SegmentDock) -> None:
+def test_the_circle_is_as_large_as_the_diameter_in_pixels_of_the_image(
+    viewer, dock: SegmentDock, shown: Session, settle
+) -> None:
     dock.preview.switch.setChecked(True)
     dock.form.setValue({"nucleus_diameter_px": 8})
     assert np.ptp(ring_of(viewer), axis=0) == pytest.approx([8, 8], abs=0.02)
@@ -208,6 +237,7 @@ def test_the_circle_is_as_large_as_the_diameter_in_pixels_of_the_image(viewer, d
     assert layer.edge_width == pytest.approx(thin / 4)
     assert np.ptp(ring_of(viewer), axis=0) == pytest.approx([8, 8], abs=0.02)
     dock.preview.circle_box.setChecked(False)
+    settle(shown)
     assert "Diameter" not in viewer.layers
 
 
@@ -227,6 +257,17 @@ def test_dragging_the_edge_of_the_circle_sets_the_diameter(viewer, dock: Segment
     assert viewer.scene.camera.mouse_pan
     assert dock.form.box("nucleus_diameter_px").value() == 12
     assert dock.asks[-1][3] == {"nucleus_diameter_px": 12.0}
+
+
+def test_the_mouse_pointer_shows_where_the_circle_can_be_dragged(viewer, dock: SegmentDock) -> None:
+    dock.preview.switch.setChecked(True)
+    dock.form.setValue({"nucleus_diameter_px": 8})
+    viewer.scene.camera.zoom = 20
+    y, x = dock.circle._centre
+    move, before = viewer.mouse_move_callbacks[-1], viewer.cursor.style
+    for away, style in ((4, "pointing"), (4.1, "pointing"), (0, before), (9, before)):
+        move(viewer, SimpleNamespace(position=(y, x + away), type="mouse_move"))
+        assert viewer.cursor.style == style
 
 
 def test_where_each_image_is_measured_by_itself_the_circle_is_what_is_usual_on_the_plate(dock: SegmentDock) -> None:
@@ -427,6 +468,7 @@ def test_painting_and_the_preview_take_turns_and_leave_the_layers_as_they_were(
     assert visible(viewer) == {"DNA", "GFP", "Preview (not kept)"}
     assert shown.correcting.unsaved == [FieldKey("plate", "A01", 1)], "what was painted is kept"
     dock.preview.switch.setChecked(False)
+    settle(shown)
     assert visible(viewer) == before
 
 

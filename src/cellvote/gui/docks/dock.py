@@ -24,6 +24,7 @@ QToolButton::menu-indicator { image: none; }
 QUIET: Final = "#7f8792"
 BAD: Final = "#e5534b"
 CAUTION: Final = "#c98a1b"
+GOOD: Final = "#2f9e6b"
 """Colours of text that can be read on napari's dark and light themes."""
 
 Connection = tuple[SignalInstance, Callable[..., Any]]

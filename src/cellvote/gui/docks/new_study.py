@@ -14,7 +14,7 @@ from cellvote.gui.docks.dock import ColumnScroll, combo, heading, row, text_labe
 from cellvote.gui.folder_reader import FolderReader
 from cellvote.gui.path_list import PathList, ask_files, ask_folder
 from cellvote.gui.pattern_builder import PatternBuilder
-from cellvote.gui.reading_check import ReadingCheck, map_words
+from cellvote.gui.reading_check import ReadingCheck, in_the_window, map_words
 from cellvote.gui.reading_choice import ReadingChoice
 from cellvote.gui.session import Session
 from cellvote.gui.step_box import StepBox
@@ -138,6 +138,7 @@ class NewStudyForm(QWidget):
         self.back_button = QPushButton("Back")
         self.back_button.clicked.connect(self._on_back_clicked)
         self.step_box = StepBox()
+        self.step_box.reword = in_the_window
         self.step_box.cancelClicked.connect(self._session.runner.cancel)
         buttons = QHBoxLayout()
         buttons.addWidget(self.back_button)

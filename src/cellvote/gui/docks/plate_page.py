@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QTool
 
 from cellvote.gui.background import Background
 from cellvote.gui.column_choice import ColumnChoice
-from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
+from cellvote.gui.docks.dock import BAD, combo, fill_combo, row, text_label
 from cellvote.gui.facts import PlateFacts
 from cellvote.gui.field_strip import MOST, FieldStrip
 from cellvote.gui.image_list import ImageList, listed_images
@@ -85,7 +85,7 @@ class PlatePage(QWidget):
         fill_combo(self.statistic_box, [(one, one) for one in STATISTICS], STATISTICS[0])
         self.statistic_box.currentIndexChanged.connect(self._paint)
         self.problem = text_label("")
-        self.problem.setStyleSheet("color: #ff8a80;")
+        self.problem.setStyleSheet(f"color: {BAD};")
         self.problem.hide()
         self.hint = text_label(
             "Nothing to colour by yet: say what was done to the wells in the plate map, or segment them.", quiet=True

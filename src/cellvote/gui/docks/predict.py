@@ -2,9 +2,10 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from napari.components import ViewerModel
+from pydantic import BaseModel
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError, SettingsError
@@ -71,6 +72,12 @@ class PredictDock(StepDock):
         self.listen(self.state.events.facts, self._on_facts_changed)
         self.show_now()
         self._on_facts_changed()
+
+    option_words: ClassVar = {"segmentation": "a segmentation in the Plate dock"}
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """The settings of votes."""
+        return self.form.model
 
     # What there is
 

@@ -1,10 +1,12 @@
 """The Segment dock: settings tried live on the field that is shown, then run on wells, a plate or all of them."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from napari.components import ViewerModel
 from pydantic import BaseModel
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import SettingsError
@@ -23,6 +25,9 @@ from cellvote.study.study import checked_name
 
 DOCK: Final = "segment"
 SEGMENTING: Final = "Segmenting"
+
+WARM_AFTER_MS: Final = 1500
+"""The preview's process is started so long after the dock is seen: what one waits for comes first."""
 
 Methods = dict[str, tuple[type[BaseModel], str]]
 """Settings model and licence note of each method."""
@@ -48,6 +53,7 @@ class SegmentDock(StepDock):
         self.circle = DiameterCircle(shown, self.session.layers)
         self.destroyed.connect(partial(DiameterCircle.close, self.circle))
         self.results = ResultsBox()
+        self.preview.reword = self.results.reword = self.reword
         self.results.fieldClicked.connect(self._on_failed_field_clicked)
         self.run_choice = RunChoice(self.state)
         self._make_parts()
@@ -57,6 +63,10 @@ class SegmentDock(StepDock):
         self.preview.switch.toggled.connect(self._on_preview_switched)
         self.circle.dragged.connect(self._on_circle_dragged)
         self.run_choice.changed.connect(self._on_run_choice_changed)
+        self._warming = QTimer(self)
+        self._warming.setSingleShot(True)
+        self._warming.setInterval(WARM_AFTER_MS)
+        self._warming.timeout.connect(self._on_time_to_warm)
         self._loading = Background(self._on_methods_loaded)
         self.destroyed.connect(partial(Background.forget, self._loading))
         events = self.state.events
@@ -121,6 +131,17 @@ class SegmentDock(StepDock):
         for widget in (self.licence, self.caution):
             widget.hide()
 
+    option_words: ClassVar = {
+        "name": "another ‘Name’",
+        "overwrite": "tick ‘Replace it where it is there’",
+        "wells": "‘Run on’",
+        "method": "‘Method’",
+    }
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """The settings of the method."""
+        return self.form.model if self.form is not None else None
+
     # What the study offers
 
     def _on_methods_loaded(self, methods: Any) -> None:
@@ -171,11 +192,21 @@ class SegmentDock(StepDock):
         self._named_after = method
         self._measured = {}
         self._on_form_changed()
+        self._warming.start()
 
     def _on_running_changed(self) -> None:
         self.run_button.setEnabled(not self.state.running)
 
     # Trying
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+        """Have the preview ready soon after the dock is seen: it may be switched on."""
+        super().showEvent(event)
+        self._warming.start()
+
+    def _on_time_to_warm(self) -> None:
+        if self.form is not None and self.isVisible() and not self.state.running:
+            self.preview.live.start(str(self.method_box.currentData()))
 
     def _asked(self) -> tuple[str, dict[str, Any]] | None:
         """Give method and settings as the preview and the run take them.
@@ -283,6 +314,7 @@ class SegmentDock(StepDock):
             self.refuse(error)
             return
         self.preview.switch.setChecked(False)  # what is kept is looked at now
+        self.preview.live.stop()  # the run has all of the memory
         self.run(*steps)
 
     def _on_step_started(self, step: Step) -> None:

@@ -1,8 +1,12 @@
 """What Segment, Train and Predict share: they start steps, show how far these are, and need an open study."""
 
+from typing import ClassVar
+
 from napari.components import ViewerModel
+from pydantic import BaseModel
 
 from cellvote.errors import CellVoteError
+from cellvote.gui.dock_words import in_dock_words
 from cellvote.gui.docks.dock import Dock, text_label
 from cellvote.gui.step_box import StepBox
 from cellvote.gui.step_process import StepResult
@@ -27,6 +31,7 @@ class StepDock(Dock):
         self.name = name
         self.needs = text_label("Open a study in the Plate dock first.", quiet=True)
         self.step_box = StepBox()
+        self.step_box.reword = self.reword
         self.step_box.cancelClicked.connect(self.session.runner.cancel)
         self.step_box.fieldClicked.connect(self._on_failed_field_clicked)
         runner = self.session.runner
@@ -56,7 +61,18 @@ class StepDock(Dock):
         """Say why nothing was started."""
         self.step_box.say(str(error), error=True)
 
+    def reword(self, text: str) -> str:
+        """Put what the command line says into the words of this dock."""
+        return in_dock_words(text, self.settings_model(), self.option_words)
+
     # To be filled by each dock
+
+    option_words: ClassVar[dict[str, str]] = {}
+    """What this dock calls options of the command line that are no settings."""
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """The settings that the dock's form shows."""
+        return None
 
     def _on_study_changed(self) -> None:
         """Show what the study has to offer."""

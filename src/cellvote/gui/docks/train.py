@@ -3,9 +3,10 @@
 import contextlib
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from napari.components import ViewerModel
+from pydantic import BaseModel
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -100,6 +101,19 @@ class TrainDock(StepDock):
         self.body.addStretch(1)
         self.foot.addWidget(self.run_button)
         self.foot.addWidget(self.step_box)
+
+    option_words: ClassVar = {
+        "name": "another ‘Name’",
+        "overwrite": "tick ‘Replace it where it is there’",
+        "classes": "‘Classes from’",
+        "split-by": "‘Hold out by’",
+        "segmentation": "‘Segmentation’",
+        "device": "‘Device’",
+    }
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """The settings of training."""
+        return TrainSettings
 
     # What the study offers
 
