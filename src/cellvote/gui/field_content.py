@@ -114,7 +114,7 @@ def with_cells(content: FieldContent, study: Study, segmentation: str, facts: Pl
     predicted = facts.predicted if facts else None
     masks, error = read_masks(study, key, segmentation, shape)
     overlay = None
-    if predicted is not None:
+    if predicted is not None and predicted.of_cells:
         same = predicted.segmentation == segmentation
         predicted_on, _ = (masks, "") if same else read_masks(study, key, predicted.segmentation, shape)
         if predicted_on is not None:
