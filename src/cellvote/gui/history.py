@@ -4,10 +4,24 @@ import csv
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-
-from cellvote.study.atomic import read_json
+from typing import Final
 
 Point = tuple[float, float]
+
+Line = tuple[int, str, str]
+"""Fold, stage (empty, or the value that a network was tuned further for), and what it was measured on."""
+
+Lines = dict[Line, list[Point]]
+
+TRAIN, VALIDATION, BALANCED = "train", "validation", "balanced"
+
+_LOSS: Final = {"train_loss": TRAIN, "validation_loss": VALIDATION}
+_ACCURACY: Final = {
+    "train_accuracy": TRAIN,
+    "validation_accuracy": VALIDATION,
+    "validation_balanced_accuracy": BALANCED,
+}
+_MOST_NOTES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -17,40 +31,53 @@ class Curves:
     Attributes
     ----------
     loss, accuracy
-        For each line (fold and what it was measured on) its points: epoch and value.
+        The points of each line: epoch and value. Epochs of a second stage are counted on from the first.
     latest
         The last epoch in words.
+    notes
+        What happened on the way, the last of it: memory that was full, a loss that was no number.
     """
 
-    loss: dict[tuple[int, str], list[Point]] = field(default_factory=dict)
-    accuracy: dict[tuple[int, str], list[Point]] = field(default_factory=dict)
+    loss: Lines = field(default_factory=dict)
+    accuracy: Lines = field(default_factory=dict)
     latest: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def drawable(self) -> bool:
         """Whether any line has two points: forests learn in one go."""
         return any(len(points) > 1 for points in (*self.loss.values(), *self.accuracy.values()))
 
+    @property
+    def folds(self) -> list[int]:
+        """The folds that have begun."""
+        return sorted({fold for fold, _, _ in (*self.loss, *self.accuracy)})
 
-def read_history(path: Path) -> Curves:
+
+def read_history(path: Path, unit: str = "cell") -> Curves:
     """Read ``history.csv``, whose last line may be half written; empty where there is none yet."""
     curves = Curves()
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     except OSError:
         return curves
-    latest = ""
+    latest, notes, before = "", [], dict[int, float]()
     for row in rows:
-        fold, epoch = _number(row.get("fold")), _number(row.get("epoch"))
+        fold, epoch, stage = _number(row.get("fold")), _number(row.get("epoch")), row.get("stage") or ""
         if fold is None or epoch is None:
             continue
-        for lines, what in ((curves.loss, "loss"), (curves.accuracy, "accuracy")):
-            for part in ("train", "validation"):
-                value = _number(row.get(f"{part}_{what}"))
+        if not stage:
+            before[int(fold)] = epoch
+        at = epoch + (before.get(int(fold), 0) if stage else 0)
+        for lines, columns in ((curves.loss, _LOSS), (curves.accuracy, _ACCURACY)):
+            for column, part in columns.items():
+                value = _number(row.get(column))
                 if value is not None:
-                    lines.setdefault((int(fold), part), []).append((epoch, value))
-        latest = _latest(row, int(fold), int(epoch))
-    return Curves(curves.loss, curves.accuracy, latest)
+                    lines.setdefault((int(fold), stage, part), []).append((at, value))
+        where = ", ".join(part for part in (f"fold {int(fold) + 1}", stage, f"epoch {int(epoch)}") if part)
+        notes += [f"{where}: {note}" for note in (row.get("notes") or "").split("; ") if note]
+        latest = _latest(row, int(fold), stage, int(epoch), unit)
+    return Curves(curves.loss, curves.accuracy, latest, tuple(notes[-_MOST_NOTES:]))
 
 
 def _number(text: str | None) -> float | None:
@@ -61,73 +88,12 @@ def _number(text: str | None) -> float | None:
     return value if isfinite(value) else None
 
 
-def _latest(row: dict[str, str], fold: int, epoch: int) -> str:
-    parts = [f"fold {fold + 1}", f"epoch {epoch}"]
+def _latest(row: dict[str, str], fold: int, stage: str, epoch: int, unit: str) -> str:
+    parts = [f"fold {fold + 1}", stage, f"epoch {epoch}"]
+    accuracy, balanced = _number(row.get("validation_accuracy")), _number(row.get("validation_balanced_accuracy"))
+    if accuracy is not None:
+        parts.append(f"validation {accuracy:.3f}" + (f" (balanced {balanced:.3f})" if balanced is not None else ""))
     rate = _number(row.get("cells_per_s"))
     if rate:
-        parts.append(f"{rate:,.0f} cells/s on {row.get('device', '')}")
-    return " · ".join(parts)
-
-
-@dataclass(frozen=True)
-class Score:
-    """One line of the result: a level, how well it was told, and what knowing nothing would give."""
-
-    level: str
-    accuracy: float
-    interval: tuple[float, float] | None
-    n: int
-    majority: float | None
-    position: float | None
-
-
-def read_scores(model_folder: Path) -> tuple[list[Score], str, list[str]]:
-    """Read the held-out figures of a classifier.
-
-    Returns
-    -------
-    scores
-        One per level that could be computed.
-    split_by
-        What was held out whole.
-    notes
-        What a person should know before believing the figures.
-    """
-    info = read_json(model_folder / "model.json")
-    metrics = info.get("metrics") or {}
-    baselines = metrics.get("baselines") or {}
-    scores = []
-    for level in ("cell", "field", "well", "treatment"):
-        one = metrics.get(level)
-        if not one or one.get("accuracy") is None:
-            continue
-        interval = one.get("ci95")
-        scores.append(
-            Score(
-                level,
-                float(one["accuracy"]),
-                (float(interval[0]), float(interval[1])) if interval else None,
-                int(one.get("n", 0)),
-                _baseline(baselines, "majority", level),
-                _baseline(baselines, "position", level),
-            )
-        )
-    notes = [str(note) for note in metrics.get("notes", [])]
-    return scores, str(info.get("split_by", "")), notes
-
-
-def _baseline(baselines: dict[str, dict[str, dict[str, float]]], name: str, level: str) -> float | None:
-    value = ((baselines.get(name) or {}).get(level) or {}).get("accuracy")
-    return None if value is None else float(value)
-
-
-def warnings_of(scores: list[Score]) -> list[str]:
-    """Say where knowing nothing of the cells does as well as the classifier."""
-    well = next((score for score in scores if score.level == "well"), None)
-    if well is None or well.position is None or well.position < well.accuracy:
-        return []
-    sentence = (
-        f"The position on the plate alone gets {well.position * 100:.0f} % of the held-out wells right: the classes "
-        "are tied to places, so these figures cannot show that the classifier sees the cells."
-    )
-    return [sentence]
+        parts.append(f"{rate:,.0f} {unit}s/s on {row.get('device', '')}")
+    return " · ".join(part for part in parts if part)

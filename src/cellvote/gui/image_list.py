@@ -13,6 +13,7 @@ from cellvote.gui.colours import RIGHT_COLOUR, WRONG_COLOUR
 from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
 from cellvote.gui.facts import PlateFacts
 from cellvote.plates.acquisition import FieldKey
+from cellvote.voting.settings import NO_CLASS
 
 IMAGE_NAME: Final = "image_name"
 CLASS_NAME: Final = "class_name"
@@ -22,18 +23,21 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True)
 class ListedImage:
-    """One image: its field number, name and class, what was voted, why it failed."""
+    """One image: its field number, name and class, what was voted, why it failed, the class that was to be found."""
 
     number: int
     name: str
     class_name: str = ""
     vote: str = ""
     error: str = ""
+    truth: str = ""
 
 
 def listed_images(facts: PlateFacts, plate: str) -> list[ListedImage]:
     """List the images of a plate that has no wells, as they are numbered."""
-    votes = facts.predicted.fields if facts.predicted else {}
+    predicted = facts.predicted
+    votes = predicted.fields if predicted else {}
+    truth = predicted.truth_of_images if predicted else {}
     return [
         ListedImage(
             key.field,
@@ -41,6 +45,7 @@ def listed_images(facts: PlateFacts, plate: str) -> list[ListedImage]:
             entries.get(CLASS_NAME, ""),
             votes[key].class_name if key in votes else "",
             facts.failed.get(key, ""),
+            truth.get(key, ""),
         )
         for key, entries in sorted(facts.images.items())
         if key.plate == plate
@@ -210,6 +215,6 @@ class ImageTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole:
             if column == "Image" and one.error:
                 return QColor(WRONG_COLOUR)
-            if column == "Vote" and one.class_name:
-                return QColor(RIGHT_COLOUR if one.vote == one.class_name else WRONG_COLOUR)
+            if column == "Vote" and one.truth and one.vote not in NO_CLASS:
+                return QColor(RIGHT_COLOUR if one.vote == one.truth else WRONG_COLOUR)
         return None

@@ -16,14 +16,16 @@ from cellvote.gui.colours import (
     faded,
     sequential,
 )
-from cellvote.gui.facts import PlateFacts, Well
+from cellvote.gui.facts import PlateFacts
 from cellvote.gui.plate_columns import CORRECT, Measured, PlateColumn, plate_column
+from cellvote.gui.predicted import Well
 from cellvote.gui.vote_text import percent
 from cellvote.plates.wells import plate_shape
+from cellvote.voting.settings import TIE, UNDECIDED
 
-Mark = Literal["", "missing", "failed", "partly", "empty", "unknown", "tie"]
+Mark = Literal["", "missing", "failed", "partly", "empty", "unknown", "tie", "undecided"]
 """What a well is drawn as where a colour alone would lie: not imaged, failed, some of its fields failed, without
-cells, without a value, a tie."""
+cells, without a value, a tie, a vote that is not sure enough."""
 
 _BAR_STEPS: Final = 16
 _BEYOND: Final = 0.25
@@ -126,7 +128,8 @@ def colour_by_column(facts: PlateFacts, plate: str, column: PlateColumn) -> Plat
         shown[well[1]] = look
     marks = Counter(look.mark for look in shown.values())
     words: dict[Mark, str] = {
-        "tie": "tie",
+        "tie": TIE,
+        "undecided": UNDECIDED,
         "empty": "no cells",
         "unknown": column.no_value,
         "partly": "some fields failed",
@@ -192,6 +195,7 @@ def _by_text(column: PlateColumn, wells: list[Well], imaged: frozenset[Well]) ->
     colours = _colours_of(column)
     counts = Counter(column.texts[well] for well in wells if well in column.texts and well in imaged)
     looks = {well: WellLook(mark="tie") for well in wells if well in column.ties}
+    looks |= {well: WellLook(mark="undecided") for well in wells if well in column.undecided}
     least = 1 / max(len(column.order), 1)
     for well in wells:
         name = column.texts.get(well, "")

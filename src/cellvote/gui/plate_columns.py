@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well
-from cellvote.gui.vote_text import number, percent
+from cellvote.gui.facts import PlateFacts
+from cellvote.gui.predicted import Predicted, Vote, Well, has_class
+from cellvote.gui.vote_text import counted, number, percent, set_title
 from cellvote.profiling.aggregate import Statistic
 from cellvote.profiling.units import unit_of
 from cellvote.quality.wells import FLAGGED, SHOWN_FIGURES
 from cellvote.study.field_flags import FLAGS
-from cellvote.voting.vote import NO_CLASS, NO_VOTE, TIE
+from cellvote.voting.vote import NO_VOTE, TIE, UNDECIDED
 
 MAP: Final = "map:"
 SHARE_OF: Final = "share:"
@@ -28,6 +29,9 @@ VOTE: Final = "vote"
 VOTE_SHARE: Final = "vote-share"
 CORRECT: Final = "correct"
 ACCURACY: Final = "accuracy"
+MARGIN: Final = "margin"
+AGREEMENT: Final = "agreement"
+SET_SIZE: Final = "set-size"
 
 RIGHT, WRONG = "right", "wrong"
 _NO_TRUTH: Final = "true class not known, or no vote"
@@ -74,6 +78,8 @@ class PlateColumn:
         How sure each of the texts is, where they are votes with their share.
     ties
         Wells where two classes lead.
+    undecided
+        Wells whose vote names no class surely enough.
     log
         Whether numbers are coloured by their logarithm, as doses are that span decades.
     low, high
@@ -93,6 +99,7 @@ class PlateColumn:
     ranks: dict[str, float] = field(default_factory=dict)
     shares: dict[Well, float] = field(default_factory=dict)
     ties: frozenset[Well] = frozenset()
+    undecided: frozenset[Well] = frozenset()
     log: bool = False
     low: float | None = None
     high: float | None = None
@@ -108,7 +115,9 @@ class PlateColumn:
     def words(self, well: Well) -> str:
         """Say what a well has: ``812 px²``, ``taxol``; empty where it has nothing."""
         if well in self.ties:
-            return "tie"
+            return TIE
+        if well in self.undecided:
+            return UNDECIDED
         if well in self.texts:
             share = self.shares.get(well)
             return self.texts[well] + (f" ({percent(share)})" if share is not None else "")
@@ -126,7 +135,8 @@ def colourings(facts: PlateFacts) -> dict[str, Choice]:
         choices += [Choice(VOTE_SHARE, "Vote and its share", "Votes"), Choice(VOTE, "Vote", "Votes")]
         if facts.predicted.truth:
             choices.append(Choice(CORRECT, "Vote right or wrong", "Votes"))
-            choices.append(Choice(ACCURACY, "Accuracy: share of cells right", "Votes"))
+            choices.append(Choice(ACCURACY, f"Accuracy: share of {facts.predicted.unit}s right", "Votes"))
+        choices += _of_doubt(facts.predicted)
         choices += [Choice(f"{SHARE_OF}{name}", f"Share of {name}", "Votes") for name in facts.predicted.classes]
     if facts.n_cells or facts.failed:
         choices.append(Choice(CELLS, "Cell count", "Cells"))
@@ -140,6 +150,16 @@ def colourings(facts: PlateFacts) -> dict[str, Choice]:
     choices += [Choice(f"{QUALITY}{name}", _quality_title(name), "Image quality") for name in facts.quality]
     choices += [Choice(f"{MEASURED}{name}", name, "Measurements") for name in facts.measurements]
     return {choice.key: choice for choice in choices}
+
+
+def _of_doubt(predicted: Predicted) -> list[Choice]:
+    """List what says how sure votes are: margins, and sets and agreement where there are any."""
+    choices = [Choice(MARGIN, "Margin of the vote", "Votes")]
+    if any(vote.agreement is not None for vote in predicted.wells.values()):
+        choices.append(Choice(AGREEMENT, "Agreement of the fields", "Votes"))
+    if any(vote.held is not None for vote in predicted.wells.values()):
+        choices.append(Choice(SET_SIZE, "Size of the conformal set", "Votes"))
+    return choices
 
 
 def _is_column(facts: PlateFacts, name: str) -> bool:
@@ -270,34 +290,75 @@ def _of_votes(predicted: Predicted, by: str) -> PlateColumn:
     if by == ACCURACY:
         right = {well: vote.shares.get(predicted.truth[well], 0.0) for well, vote in known.items()}
         return _of_shares(by, "Accuracy", right, _NO_TRUTH)
+    if by == MARGIN:
+        margins = {well: vote.margin for well, vote in votes.items()}
+        return _of_shares(by, "Margin", margins, write=lambda margin: f"{margin:.2f}")
+    if by == AGREEMENT:
+        agreed = {well: vote.agreement for well, vote in votes.items() if vote.agreement is not None}
+        return _of_shares(by, "Agreement", agreed, "no vote, or a single field")
+    if by == SET_SIZE:
+        return _of_sets(votes, set_title(predicted))
+    return _of_classes(predicted, by, votes, known)
+
+
+def _of_classes(predicted: Predicted, by: str, votes: dict[Well, Vote], known: dict[Well, Vote]) -> PlateColumn:
     if by == CORRECT:
-        said = {well: vote.class_name for well, vote in known.items() if vote.class_name not in NO_CLASS}
+        said = {well: vote.class_name for well, vote in known.items() if has_class(vote)}
         hits = {well: (RIGHT, WRONG)[name != predicted.truth[well]] for well, name in said.items()}
         return PlateColumn(
-            by, "Vote", texts=hits, order=(RIGHT, WRONG), ties=_ties(known), no_value=_NO_TRUTH, of_cells=True
+            by,
+            "Vote",
+            texts=hits,
+            order=(RIGHT, WRONG),
+            ties=_that_say(TIE, known),
+            undecided=_that_say(UNDECIDED, known),
+            no_value=_NO_TRUTH,
+            of_cells=True,
         )
     if by not in {VOTE, VOTE_SHARE}:
         return PlateColumn(by)
-    won = {well: vote for well, vote in votes.items() if vote.class_name not in NO_CLASS}
+    won = {well: vote for well, vote in votes.items() if has_class(vote)}
     return PlateColumn(
         by,
         "Vote",
         texts={well: vote.class_name for well, vote in won.items()},
         order=predicted.classes,
         shares={well: vote.share for well, vote in won.items()} if by == VOTE_SHARE else {},
-        ties=_ties(votes),
+        ties=_that_say(TIE, votes),
+        undecided=_that_say(UNDECIDED, votes),
         no_value="no vote",
         of_cells=True,
     )
 
 
-def _of_shares(by: str, title: str, shares: dict[Well, float], no_value: str = "no vote") -> PlateColumn:
+def _of_sets(votes: dict[Well, Vote], title: str) -> PlateColumn:
+    """Count the classes of each set: one is a clear answer, several are doubt, none is a well unlike all classes."""
+    sizes = {well: len(vote.held) for well, vote in votes.items() if vote.held is not None}
+    words = {size: "no class" if not size else counted(size, "class") for size in sorted(set(sizes.values()))}
+    return PlateColumn(
+        SET_SIZE,
+        title,
+        texts={well: words[size] for well, size in sizes.items()},
+        order=tuple(words.values()),
+        ranks={name: float(size) for size, name in words.items()},
+        no_value="no set",
+        of_cells=True,
+    )
+
+
+def _of_shares(
+    by: str,
+    title: str,
+    shares: dict[Well, float],
+    no_value: str = "no vote",
+    write: Callable[[float], str] = percent,
+) -> PlateColumn:
     known = {well: share for well, share in shares.items() if np.isfinite(share)}
-    return PlateColumn(by, title, "", known, low=0, high=1, write=percent, no_value=no_value, of_cells=True)
+    return PlateColumn(by, title, "", known, low=0, high=1, write=write, no_value=no_value, of_cells=True)
 
 
-def _ties(votes: dict[Well, Vote]) -> frozenset[Well]:
-    return frozenset(well for well, vote in votes.items() if vote.class_name == TIE)
+def _that_say(what: str, votes: dict[Well, Vote]) -> frozenset[Well]:
+    return frozenset(well for well, vote in votes.items() if vote.class_name == what)
 
 
 def _count(value: float) -> str:

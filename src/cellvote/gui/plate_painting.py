@@ -206,7 +206,7 @@ def _with_alpha(colour: QColor, alpha: float) -> QColor:
 
 
 def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None:
-    """Paint what a colour cannot say: a failed, tied, empty, unknown or missing well; the legend uses it too."""
+    """Paint what a colour cannot say: a failed, tied, undecided, empty, … well; the legend uses it too."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     if mark == "failed":
         inner = rect.adjusted(*(rect.width() * part for part in (0.28, 0.28, -0.28, -0.28)))
@@ -228,6 +228,15 @@ def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None
             y = rect.top() + rect.height() * share
             left, right = rect.left() + rect.width() * 0.28, rect.right() - rect.width() * 0.28
             painter.drawLine(QPointF(left, y), QPointF(right, y))
+    elif mark == "undecided":
+        painter.setPen(QPen(_with_alpha(ink, 0.75), max(1.2, rect.width() * 0.08)))
+        width = rect.width() * 0.16
+        painter.drawPolyline(
+            [
+                QPointF(rect.center().x() + width * x, rect.center().y() + width * y)
+                for x, y in ((-1.5, 0.5), (-0.75, -0.5), (0, 0.5), (0.75, -0.5), (1.5, 0.5))
+            ]
+        )
     elif mark == "empty":
         painter.setPen(QPen(_with_alpha(ink, 0.6), max(1.0, rect.width() * 0.06)))
         size = max(1.5, rect.width() * 0.2)

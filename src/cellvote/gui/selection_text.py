@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from cellvote.gui.facts import PlateFacts, Well
+from cellvote.gui.facts import PlateFacts
 from cellvote.gui.plate_columns import PlateColumn
+from cellvote.gui.predicted import Well
 from cellvote.profiling.aggregate import summarise_wells
 
 _MOST_NAMES: Final = 4

@@ -1,7 +1,8 @@
 """One input for one setting: numbers that may be automatic, choices, text, lists of names."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -9,34 +10,34 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QValidator, QWheelEvent
+from qtpy.QtGui import QValidator, QWheelEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
-    QHBoxLayout,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QToolButton,
     QWidget,
 )
 
-AUTOMATIC: Final = "automatic"
+from cellvote.gui.list_boxes import ChecklistBox, SubsetBox
+from cellvote.gui.path_box import AUTOMATIC, PathBox
+
+Choices = Sequence[str] | Mapping[str, str]
+"""Names that are there to choose from, or titles by name."""
 
 _DECIMALS: Final = 8
 _NEXT_TO: Final = 1e-7
 """How near a real number may come to a bound that is not allowed itself."""
 
 
-def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) -> "SettingBox":
+def make_box(name: str, field: FieldInfo, choices: Choices | None = None) -> "SettingBox":
     """Make the input that fits a setting's type.
 
     Parameters
     ----------
     choices
-        Names that are there to choose from, such as channels, for a text setting or a list of names.
+        Names that are there to choose from, such as channels, for a text setting or a list of names; for a text
+        setting, titles by name.
     """
     kind, optional = _kind_of(field.annotation)
     if get_origin(kind) is Literal:
@@ -46,14 +47,16 @@ def make_box(name: str, field: FieldInfo, choices: Sequence[str] | None = None) 
     if kind in (int, float):
         return NumberBox(field, whole=kind is int, optional=optional)
     if kind is str and choices:
-        return NameBox(choices)
+        return TitleBox(choices) if isinstance(choices, Mapping) else NameBox(choices)
+    if get_origin(kind) is tuple and get_args(kind) == (int, int):
+        return SizeBox()
     if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
         return SubsetBox([str(choice) for choice in get_args(get_args(kind)[0])])
     empty = "" if kind is str and not optional else None
     if _is_path(name, kind, field.title or ""):
-        return PathBox(name, empty)
+        return PathBox(empty, of_file=(field.title or "").endswith("file") or name.endswith("file"))
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
-        return ChecklistBox(choices) if choices else TextListBox()
+        return ChecklistBox(tuple(choices)) if choices else TextListBox()
     return TextBox(empty) if kind is str else JsonBox(name)
 
 
@@ -63,7 +66,11 @@ _PATH_NAMES: Final = ("masks", "folder", "file", "path", "directory")
 def _is_path(name: str, kind: Any, title: str) -> bool:
     """Whether a setting names a file or folder: by its type, its title, or the last word of its name."""
     if kind is str:
-        return title.startswith(("Folder", "File")) or name.rpartition("_")[2] in _PATH_NAMES
+        return (
+            title.startswith(("Folder", "File"))
+            or title.endswith((" file", " folder"))
+            or name.rpartition("_")[2] in _PATH_NAMES
+        )
     return isinstance(kind, type) and issubclass(kind, PurePath)
 
 
@@ -225,6 +232,38 @@ class NameBox(ChoiceBox):
         self.setEditText(str(value))
 
 
+class TitleBox(ChoiceBox):
+    """One of a few that are shown by their titles, or a name that is typed.
+
+    Parameters
+    ----------
+    titles
+        By name.
+    """
+
+    def __init__(self, titles: Mapping[str, str], parent: QWidget | None = None) -> None:
+        super().__init__([], parent)
+        for name, title in titles.items():
+            self.addItem(title, name)
+            self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.editTextChanged.connect(lambda _text: self.changed.emit())
+
+    def value(self) -> str:
+        """Give the name: that of the title which is shown, else what was typed."""
+        text = str(self.currentText()).strip()
+        at = self.findText(text, Qt.MatchFlag.MatchFixedString)
+        return str(self.itemData(at)) if at >= 0 else text
+
+    def set_value(self, value: str) -> None:
+        """Show a name by its title, where it has one."""
+        at = self.findData(value)
+        self.setCurrentIndex(at)
+        if at < 0:
+            self.setEditText(value)
+
+
 class TextBox(QLineEdit):
     """Free text; empty is automatic.
 
@@ -263,6 +302,24 @@ class TextListBox(TextBox):
         self.setText(", ".join(value))
 
 
+class SizeBox(TextBox):
+    """Height and width in pixels: ``64 × 64``; empty is automatic."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(None, parent)
+        self.setPlaceholderText("height × width")
+
+    def value(self) -> Any:
+        """Give (height, width); what is no pair of whole numbers is given as it is, to be refused."""
+        text = str(self.text()).strip()
+        found = re.fullmatch(r"\[?\(?(\d+)\s*[×x*, ]\s*(\d+)\)?\]?", text)
+        return (int(found[1]), int(found[2])) if found else text or None
+
+    def set_value(self, value: Any) -> None:
+        """Show height and width."""
+        self.setText(" × ".join(map(str, value)) if value else "")
+
+
 class JsonBox(TextBox):
     """Anything else, written as on the command line: JSON, or text where it is none."""
 
@@ -283,114 +340,6 @@ class JsonBox(TextBox):
     def set_value(self, value: Any) -> None:
         """Write the value as JSON."""
         self.setText("" if value is None else json.dumps(value))
-
-
-class PathBox(QWidget):
-    """The path of a file or folder, typed, dropped or chosen; empty is automatic.
-
-    Parameters
-    ----------
-    name
-        Of the setting: one whose name ends in ``file`` is a file, others are folders.
-    empty
-        What it gives where there is no path.
-    """
-
-    changed = Signal()
-
-    def __init__(self, name: str, empty: str | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._empty = empty
-        self._of_file = name.endswith("file")
-        self.line = QLineEdit()
-        self.line.setPlaceholderText(AUTOMATIC)
-        self.line.textChanged.connect(lambda _text: self.changed.emit())
-        self.browse_button = QToolButton()
-        self.browse_button.setText("…")
-        self.browse_button.setToolTip("Choose a file" if self._of_file else "Choose a folder")
-        self.browse_button.clicked.connect(self._on_browse_clicked)
-        self.setAcceptDrops(True)
-        self.setFocusProxy(self.line)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.line, 1)
-        layout.addWidget(self.browse_button)
-
-    def value(self) -> str | None:
-        """Give the path."""
-        return str(self.line.text()).strip() or self._empty
-
-    def set_value(self, value: Any) -> None:
-        """Show a path."""
-        self.line.setText("" if value is None else str(value))
-
-    def _on_browse_clicked(self) -> None:
-        if self._of_file:
-            path, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.value() or "")
-        else:
-            path = QFileDialog.getExistingDirectory(self, "Choose a folder", self.value() or "")
-        if path:
-            self.line.setText(path)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
-        """Take what lies on this computer."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Show what was dropped."""
-        self.line.setText(event.mimeData().urls()[0].toLocalFile())
-
-
-class ChecklistBox(QListWidget):
-    """Names to tick; all ticked, or none, stands for all of them."""
-
-    changed = Signal()
-
-    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        for name in choices:
-            item = QListWidgetItem(name)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            item.setCheckState(Qt.CheckState.Checked)
-            self.addItem(item)
-        rows = min(max(len(choices), 1), 6)
-        self.setFixedHeight(rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth() + 4)
-        self.itemChanged.connect(lambda _item: self.changed.emit())
-
-    def value(self) -> tuple[str, ...]:
-        """Give the ticked names; empty where all are."""
-        items = [self.item(i) for i in range(self.count())]
-        ticked = [str(item.text()) for item in items if item.checkState() == Qt.CheckState.Checked]
-        return () if len(ticked) == len(items) else tuple(ticked)
-
-    def set_value(self, value: Sequence[str]) -> None:
-        """Tick these; all where none is named."""
-        for i in range(self.count()):
-            item = self.item(i)
-            on = not value or str(item.text()) in value
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-
-
-class SubsetBox(ChecklistBox):
-    """Names to tick, where none ticked stands for none."""
-
-    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
-        super().__init__(choices, parent)
-        self.set_value(())
-
-    def value(self) -> tuple[str, ...]:
-        """Give the ticked names."""
-        items = [self.item(i) for i in range(self.count())]
-        return tuple(str(item.text()) for item in items if item.checkState() == Qt.CheckState.Checked)
-
-    def set_value(self, value: Sequence[str]) -> None:
-        """Tick these."""
-        for i in range(self.count()):
-            item = self.item(i)
-            on = str(item.text()) in value
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
 
 SettingBox = NumberBox | SwitchBox | ChoiceBox | TextBox | PathBox | ChecklistBox

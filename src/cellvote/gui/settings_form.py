@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from cellvote.gui.setting_boxes import AUTOMATIC, NameBox, NumberBox, SettingBox, TextBox, make_box
+from cellvote.gui.fold import Fold
+from cellvote.gui.path_box import AUTOMATIC
+from cellvote.gui.setting_boxes import Choices, NameBox, NumberBox, SettingBox, TextBox, make_box
 from cellvote.settings import parse_assignments, validated
 
 _N_OPEN: Final = 5
@@ -24,12 +25,16 @@ class SettingsForm(QWidget):
     model
         The settings model of a step.
     choices
-        For settings that name a channel, a segmentation, …: the names that are there.
+        For settings that name a channel, a segmentation, …: the names that are there, or their titles by name.
     hidden
         Settings that are asked for elsewhere.
+    apart
+        Settings whose inputs whoever makes the form puts elsewhere (see `box`).
     fold
         Whether what is rarely changed is folded away: settings that say ``advanced`` in their ``json_schema_extra``;
         where none does, all but the first few, as the model names what matters most first.
+    groups
+        Folds by their titles, and the settings in each; takes the place of ``fold``.
 
     Signals
     -------
@@ -42,62 +47,97 @@ class SettingsForm(QWidget):
     def __init__(
         self,
         model: type[BaseModel],
-        choices: Mapping[str, Sequence[str]] | None = None,
+        choices: Mapping[str, Choices] | None = None,
         hidden: Collection[str] = (),
         parent: QWidget | None = None,
         *,
+        apart: Collection[str] = (),
         fold: bool = False,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(parent)
         self.model = model
+        self._names = [name for name in model.model_fields if name not in hidden]
+        self._choices = dict(choices or {})
+        self._base: BaseModel | None = None
+        self._unused: Collection[str] = ()
         self._boxes: dict[str, SettingBox] = {}
         self._labels: dict[str, QLabel] = {}
+        self._values = {name: model.model_fields[name].get_default(call_default_factory=True) for name in self._names}
+        self._automatic: tuple[Mapping[str, Any] | None, bool] | None = None
+        self._is_filling = False
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(4)
-        first, folded = _form_layout(), _form_layout()
+        first = _form_layout()
         whole.addLayout(first)
-        self.advanced = _advanced(model, hidden) if fold else ()
-        self.fold_button = _fold_button()
-        self._folded = QWidget()
-        self._folded.setLayout(folded)
-        self._folded.hide()
-        if self.advanced:
-            self.fold_button.toggled.connect(self._on_fold_toggled)
-            whole.addWidget(self.fold_button)
-            whole.addWidget(self._folded)
-        else:
-            self.fold_button.setParent(self)
-            self.fold_button.hide()
-            self._folded.setParent(self)
-        for name, field in model.model_fields.items():
-            if name not in hidden:
-                layout = folded if name in self.advanced else first
-                self._add_row(layout, name, field, (choices or {}).get(name))
+        if groups is None:
+            folded = _advanced(model, hidden) if fold else ()
+            groups = {"": folded} if folded else {}
+        self.folds = [Fold(title, [n for n in names if n in self._names]) for title, names in groups.items()]
+        self.advanced = tuple(name for one in self.folds for name in one.names)
+        for one in self.folds:
+            one.unfolded.connect(self._on_unfolded)
+            whole.addWidget(one)
+        for name in self._names:
+            if name in apart:
+                self._make_row(name)
+            elif name not in self.advanced:
+                first.addRow(*self._make_row(name))
         self._share_label_width()
         self._show_rows()
 
     def _share_label_width(self) -> None:
-        """Let the inputs of both parts begin at the same place."""
+        """Let the inputs of all parts begin at the same place."""
         widest = max((label.sizeHint().width() for label in self._labels.values()), default=0)
         for label in self._labels.values() if self.advanced else ():
             label.setMinimumWidth(widest)
 
-    def _on_fold_toggled(self, unfolded: bool) -> None:
-        self._folded.setVisible(unfolded)
-        self._title_fold()
+    # Rows, made when they are first seen: a form of sixty inputs takes longer than a window may stand still
 
-    def _title_fold(self) -> None:
+    def _on_unfolded(self, fold: Fold) -> None:
+        self._fill(fold)
+
+    def _fill(self, fold: Fold) -> None:
+        if any(name in self._boxes for name in fold.names):
+            return
+        layout = _form_layout()
+        for name in fold.names:
+            layout.addRow(*self._make_row(name))
+        fold.set_rows(layout)
+        self._share_label_width()
+        self._show_rows()
+        if self._automatic is not None:
+            self.show_automatic(self._automatic[0], sure=self._automatic[1])
+
+    def _make_row(self, name: str) -> tuple[QLabel, SettingBox]:
+        field = self.model.model_fields[name]
+        box = make_box(name, field, self._choices.get(name))
+        box.set_value(self._values[name])
+        title = field.title or name.replace("_", " ").capitalize()
+        label = QLabel(title)
+        label.setBuddy(box)
+        tip = f"{field.description or title}<br><span style='color:gray'>--set {name}=…</span>"
+        for widget in (label, box):
+            widget.setToolTip(tip)
+        box.setAccessibleName(title)
+        box.changed.connect(self._on_box_changed)
+        self._boxes[name], self._labels[name] = box, label
+        return label, box
+
+    def _title_folds(self) -> None:
         """Say what is folded away, and how much of it is not as it was: nothing that counts is out of sight."""
-        changed = sum(not self._is_default(name) for name in self.advanced)
-        unfolded = self.fold_button.isChecked()
-        self.fold_button.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
-        words = f"{len(self.advanced)} more settings" if not unfolded else "More settings"
-        self.fold_button.setText(f"{words} · {changed} changed" if changed else words)
+        shown = set(self.names())
+        for fold in self.folds:
+            names = [name for name in fold.names if name in shown]
+            fold.tell(len(names), sum(not self._is_default(name) for name in names))
 
     def _is_default(self, name: str) -> bool:
-        default = self.model.model_fields[name].get_default(call_default_factory=True)
-        value = self._boxes[name].value()
+        if self._base is not None:
+            default = getattr(self._base, name)
+        else:
+            default = self.model.model_fields[name].get_default(call_default_factory=True)
+        value = self.setting(name)
         return bool(value == default) or (not value and not default and type(value) is not bool)
 
     def show_automatic(self, measured: Mapping[str, Any] | None, *, sure: bool = True) -> None:
@@ -110,6 +150,7 @@ class SettingsForm(QWidget):
         sure
             Whether it was measured as it will be measured in the end.
         """
+        self._automatic = (measured, sure)
         for name, box in self._boxes.items():
             line = box.lineEdit() if isinstance(box, NumberBox | NameBox) else box if isinstance(box, TextBox) else None
             if line is None:
@@ -121,32 +162,23 @@ class SettingsForm(QWidget):
                 shown = f"{value:.4g}" if isinstance(value, float) else str(value)
                 line.setPlaceholderText(f"{shown} (auto)" if sure else f"≈ {shown} (auto)")  # short: a dock is narrow
 
-    def _add_row(self, layout: QFormLayout, name: str, field: FieldInfo, choices: Sequence[str] | None) -> None:
-        box = make_box(name, field, choices)
-        box.set_value(field.get_default(call_default_factory=True))
-        title = field.title or name.replace("_", " ").capitalize()
-        label = QLabel(title)
-        label.setBuddy(box)
-        tip = f"{field.description or title}<br><span style='color:gray'>--set {name}=…</span>"
-        for widget in (label, box):
-            widget.setToolTip(tip)
-        box.setAccessibleName(title)
-        box.changed.connect(self._on_box_changed)
-        layout.addRow(label, box)
-        self._boxes[name], self._labels[name] = box, label
-
     def _on_box_changed(self) -> None:
+        if not self._is_filling:
+            self._show_rows()
+            self.valueChanged.emit()
+
+    def leave_out(self, names: Collection[str]) -> None:
+        """Hide settings that mean nothing here."""
+        self._unused = frozenset(names)
         self._show_rows()
-        self.valueChanged.emit()
 
     def _show_rows(self) -> None:
         """Show only the settings that the chosen architecture uses."""
-        chosen = str(self._boxes["architecture"].value()) if "architecture" in self._boxes else ""
+        shown = set(self.names())
         for name, box in self._boxes.items():
-            shown = not chosen or self._is_used(name, chosen)
-            box.setVisible(shown)
-            self._labels[name].setVisible(shown)
-        self._title_fold()
+            box.setVisible(name in shown)
+            self._labels[name].setVisible(name in shown)
+        self._title_folds()
 
     def _is_used(self, name: str, architecture: str) -> bool:
         extra = self.model.model_fields[name].json_schema_extra
@@ -157,13 +189,24 @@ class SettingsForm(QWidget):
             isinstance(but, list) and architecture in but
         )
 
+    # Values
+
     def names(self) -> list[str]:
-        """The settings that the form shows now."""
-        return [name for name, label in self._labels.items() if not label.isHidden()]
+        """The settings that can be set now, folded away or not."""
+        chosen = str(self.setting("architecture")) if "architecture" in self._names else ""
+        return [
+            name for name in self._names if name not in self._unused and (not chosen or self._is_used(name, chosen))
+        ]
 
     def box(self, name: str) -> SettingBox:
         """The input of one setting."""
+        if name not in self._boxes:
+            self._fill(next(fold for fold in self.folds if name in fold.names))
         return self._boxes[name]
+
+    def setting(self, name: str) -> Any:
+        """The value of one setting, as it stands."""
+        return self._boxes[name].value() if name in self._boxes else self._values[name]
 
     def value(self) -> BaseModel:
         """The settings, checked.
@@ -173,20 +216,34 @@ class SettingsForm(QWidget):
         SettingsError
             Where a value is not allowed; the sentence says which and why.
         """
-        return validated(self.model, self._values())
+        rest = self._base.model_dump() if self._base is not None else {}
+        return self._checked({**rest, **{name: self.setting(name) for name in self.names()}})
 
-    def _values(self) -> dict[str, Any]:
-        return {name: self._boxes[name].value() for name in self.names()}
+    def _checked(self, values: dict[str, Any]) -> BaseModel:
+        return validated(self.model, values)
 
     def setValue(self, settings: BaseModel | Mapping[str, Any]) -> None:  # noqa: N802 (Qt's spelling)
         """Show settings; those that are not named stay as they are."""
         values = settings.model_dump() if isinstance(settings, BaseModel) else settings
-        for name in sorted(self._boxes, key=lambda n: n != "architecture"):
+        before = {name: self.setting(name) for name in self._names}
+        self._is_filling = True  # one change, not sixty
+        for name in self._names:
             if name in values:
-                self._boxes[name].set_value(values[name])
+                self._values[name] = values[name]
+                if name in self._boxes:
+                    self._boxes[name].set_value(values[name])
+        self._is_filling = False
+        if before != {name: self.setting(name) for name in self._names}:
+            self._on_box_changed()
+
+    def rest_on(self, base: BaseModel) -> None:
+        """Show these settings, and count as changed what differs from them from now on."""
+        self._base = base
+        self.setValue(base)
+        self._title_folds()
 
     def changed_values(self) -> dict[str, Any]:
-        """What differs from the defaults: what ``--set`` is to say.
+        """What differs from the defaults, or from what the form rests on: what ``--set`` is to say.
 
         Raises
         ------
@@ -194,7 +251,7 @@ class SettingsForm(QWidget):
             Where a value is not allowed.
         """
         settings = self.value().model_dump(mode="json")
-        defaults = self.model().model_dump(mode="json")
+        defaults = (self._base or self.model()).model_dump(mode="json")
         return {name: settings[name] for name in self.names() if settings[name] != defaults[name]}
 
     def assignments(self) -> list[str]:
@@ -215,16 +272,6 @@ def _form_layout() -> QFormLayout:
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return layout
-
-
-def _fold_button() -> QToolButton:
-    button = QToolButton()
-    button.setCheckable(True)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setArrowType(Qt.ArrowType.RightArrow)
-    button.setStyleSheet("QToolButton { border: none; background: transparent; padding: 2px 0; }")
-    button.setToolTip("Settings that are rarely changed")
-    return button
 
 
 def _advanced(model: type[BaseModel], hidden: Collection[str]) -> tuple[str, ...]:

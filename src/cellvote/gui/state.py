@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from cellvote.gui.facts import PlateFacts, Well
+from cellvote.gui.facts import PlateFacts
+from cellvote.gui.predicted import Well
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.wells import plate_shape, well_name, well_position
 from cellvote.study import Study

@@ -13,7 +13,7 @@ from cellvote.study import Study
 PROGRESS: Final = ("--progress", "json")
 """What makes a command tell its progress as JSON lines."""
 
-_QUICK: Final = frozenset({"vote"})
+_QUICK: Final = frozenset({"vote", "evaluate"})
 """Commands that tell no progress."""
 
 

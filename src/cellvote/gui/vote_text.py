@@ -3,32 +3,61 @@
 from html import escape
 from typing import Final
 
-from cellvote.gui.facts import PlateFacts, Predicted, Vote, Well
+from cellvote.gui.facts import PlateFacts
+from cellvote.gui.predicted import CELL, Predicted, Vote, Well, has_class
 from cellvote.plates.acquisition import FieldKey
-from cellvote.voting.vote import NO_CLASS, NO_VOTE, TIE, UNDECIDED
+from cellvote.voting.vote import NO_VOTE, TIE, UNDECIDED
 
 RIGHT, WRONG = "✓", "✗"
 
 
+def counted(n: int, unit: str) -> str:
+    """Count something: ``143 cells``, ``1 field``, ``2 classes``."""
+    plural = "es" if unit.endswith("s") else "s"
+    return f"{n:,} {unit}{'' if n == 1 else plural}"
+
+
 def vote_words(vote: Vote) -> str:
-    """Say a vote: ``taxol · 62 % of 143 cells · margin 0.31``; ties, doubt and too few cells are said as such."""
-    voters = f"{vote.n_cells:,} {vote.unit}{'' if vote.n_cells == 1 and vote.unit == 'field' else 's'}"
+    """Say a vote: ``taxol · 62 % of 143 cells · margin 0.31``; ties, doubt and too few cells are said as such.
+
+    A field that was classified as a whole says how likely its class is: ``taxol · probability 0.93``.
+    """
+    n = counted(vote.n_cells, vote.unit)
     if vote.class_name == NO_VOTE:
         return f"too few {vote.unit}s to vote ({vote.n_cells:,})"
+    if vote.probability is not None:
+        first = max(vote.shares, key=lambda name: vote.shares[name], default="")
+        name = vote.class_name if has_class(vote) else f"{vote.class_name}: {first}"
+        return f"{name} · probability {vote.probability:.2f}"
     if vote.class_name == TIE:
         leading = [name for name, share in vote.shares.items() if share >= vote.share - 1e-9]
-        return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {voters} each"
+        return f"tie of {' and '.join(leading)} · {percent(vote.share)} of {n} each"
     if vote.class_name == UNDECIDED:
         first = max(vote.shares, key=lambda name: vote.shares[name], default="")
-        return f"undecided: {first} {percent(vote.share)} of {voters} · margin {vote.margin:.2f}"
-    return f"{vote.class_name} · {percent(vote.share)} of {voters} · margin {vote.margin:.2f}"
+        return f"undecided: {first} {percent(vote.share)} of {n} · margin {vote.margin:.2f}"
+    return f"{vote.class_name} · {percent(vote.share)} of {n} · margin {vote.margin:.2f}"
 
 
 def set_words(held: tuple[str, ...]) -> str:
-    """Say a conformal set: ``taxol or DMSO``; long ones by their size."""
+    """Say a conformal set: ``taxol, DMSO``; long ones by their size."""
     if not held:
         return "none: unlike every class"
-    return " or ".join(held) if len(held) <= 4 else f"{len(held)} classes"
+    return ", ".join(held) if len(held) <= 4 else f"{len(held)} classes"
+
+
+def set_title(predicted: Predicted) -> str:
+    """Name the sets: ``90 % set``."""
+    return f"{100 * (predicted.vote_settings.set_level or 0):g} % set"
+
+
+def held_words(vote: Vote | None, predicted: Predicted) -> str:
+    """Say what set a vote has: ``90 % set: taxol, DMSO``; empty where there is none."""
+    return f"{set_title(predicted)}: {set_words(vote.held)}" if vote is not None and vote.held is not None else ""
+
+
+def no_vote_words(predicted: Predicted) -> str:
+    """Say that a field or well has no vote, as nothing of it was predicted."""
+    return "no predicted cells" if predicted.unit == CELL else "not predicted"
 
 
 def percent(share: float) -> str:
@@ -48,7 +77,7 @@ def truth_words(vote: Vote | None, truth: str) -> str:
     """Say the known class, and whether the vote hit it: ``true: DMSO ✗``."""
     if not truth:
         return ""
-    if vote is None or vote.class_name in NO_CLASS:
+    if vote is None or not has_class(vote):
         return f"true: {truth}"
     return f"true: {truth} {RIGHT if vote.class_name == truth else WRONG}"
 
@@ -76,11 +105,13 @@ def field_text(
     well = (key.plate, key.well)
     truth = predicted.truth.get(well, "")
     vote = predicted.fields.get(key)
-    words = vote_words(vote) if vote else "no predicted cells"
-    lines = [" · ".join(part for part in (name, words, truth_words(vote, truth)) if part)]
+    words = vote_words(vote) if vote else no_vote_words(predicted)
+    parts = (name, words, truth_words(vote, truth), held_words(vote, predicted))
+    lines = [" · ".join(part for part in parts if part)]
     whole = predicted.wells.get(well)
     if n_fields > 1 and whole is not None:
-        parts = (f"whole well ({n_fields} fields)", vote_words(whole), truth_words(whole, truth))
+        of_all = f"whole well ({n_fields} fields)"
+        parts = (of_all, vote_words(whole), truth_words(whole, truth), held_words(whole, predicted))
         lines.append(" · ".join(part for part in parts if part))
     return "\n".join(lines)
 
@@ -92,7 +123,8 @@ def image_text(key: FieldKey, facts: PlateFacts, n_cells: int | None) -> str:
     predicted, truth = facts.predicted, said.get("class_name", "")
     if predicted is not None:
         vote = predicted.fields.get(key)
-        parts = [vote_words(vote) if vote else "no predicted cells", truth_words(vote, truth)]
+        parts = [vote_words(vote) if vote else no_vote_words(predicted), truth_words(vote, predicted.truth_of(key))]
+        parts.append(held_words(vote, predicted))
     else:
         parts = [truth, "" if n_cells is None else f"{n_cells:,} cells"]
     return "\n".join(part for part in (name, " · ".join(one for one in parts if one)) if part)
@@ -121,7 +153,7 @@ def well_tooltip(well: Well, facts: PlateFacts, n_fields: int, shown: tuple[str,
         vote = predicted.wells.get(well)
         rows.append(("Vote", vote_words(vote) if vote else "none"))
         if vote is not None and vote.held is not None:
-            rows.append((f"{100 * (predicted.vote_settings.set_level or 0):g} % set", set_words(vote.held)))
+            rows.append((set_title(predicted), set_words(vote.held)))
         truth = truth_words(vote, predicted.truth.get(well, ""))
         if truth:
             rows.append(("", truth))

@@ -16,7 +16,7 @@ from cellvote.gui.field_content import FieldContent, content_of, with_cells
 from cellvote.gui.overlay import Overlay
 from cellvote.gui.read_ahead import FieldCache
 from cellvote.gui.state import State
-from cellvote.gui.vote_text import field_text, image_text, truth_words, vote_words
+from cellvote.gui.vote_text import field_text, held_words, image_text, no_vote_words, truth_words, vote_words
 from cellvote.jobs.overview import positions_of
 from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.stitching import Placement, place_fields, reduced, stitch
@@ -166,10 +166,10 @@ def shown_text(content: FieldContent, state: State) -> str:
         return field_text(key, predicted, content.n_cells, with_plate=state.several_plates, n_fields=n_fields)
     name = f"{key.plate}/{key.well}" if state.several_plates and key.well else key.well or key.plate
     parts = [name]
-    if predicted is not None:
+    if predicted is not None and key.well:
         vote = predicted.wells.get((key.plate, key.well))
         truth = truth_words(vote, predicted.truth.get((key.plate, key.well), ""))
-        parts += [vote_words(vote) if vote else "no predicted cells", truth]
+        parts += [vote_words(vote) if vote else no_vote_words(predicted), truth, held_words(vote, predicted)]
     elif content.n_cells is not None:
         parts.append(f"{content.n_cells:,} cells")
     line = " · ".join(part for part in parts if part)

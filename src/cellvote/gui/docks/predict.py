@@ -2,13 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from napari.components import ViewerModel
 from pydantic import BaseModel
 from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError, SettingsError
+from cellvote.gui.card_window import CardWindow, card_path
 from cellvote.gui.colours import class_colours
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
@@ -18,12 +19,15 @@ from cellvote.gui.plate_colouring import LegendEntry
 from cellvote.gui.settings_form import SettingsForm, assignments
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
+from cellvote.gui.vote_text import counted, percent
+from cellvote.study import Study
 from cellvote.study.atomic import read_json
 from cellvote.voting.vote import VoteSettings
 
 DOCK: Final = "predict"
 PREDICTING: Final = "Predicting"
 VOTING: Final = "Voting"
+_MOST_CLASSES: Final = 8
 
 
 class PredictDock(StepDock):
@@ -38,7 +42,8 @@ class PredictDock(StepDock):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer, DOCK)
         self._elsewhere: list[str] = []
-        self._voted = VoteSettings()
+        self._unit = "cell"
+        self._voted: tuple[str, VoteSettings] | None = None
         self.model_box = combo("A classifier of this study, or one from elsewhere")
         self.model_box.currentIndexChanged.connect(self._on_model_chosen)
         self.browse_button = QPushButton("…")
@@ -46,11 +51,14 @@ class PredictDock(StepDock):
         self.browse_button.setFixedWidth(32)
         self.browse_button.clicked.connect(self._on_browse_clicked)
         self.about = text_label("", quiet=True)
+        self.card_button = QPushButton("Model card …")
+        self.card_button.setToolTip("Everything that is known of this classifier: data, split, figures, limits")
+        self.card_button.clicked.connect(self._on_card_clicked)
         self.form = SettingsForm(VoteSettings, fold=True)
         self.run_button = QPushButton("Predict all")
         self.run_button.clicked.connect(self._on_run_clicked)
         self.vote_button = QPushButton("Vote again")
-        self.vote_button.setToolTip("Let the cells vote with these settings; they are not predicted anew")
+        self.vote_button.setToolTip("Count the votes with these settings; nothing is predicted anew")
         self.vote_button.clicked.connect(self._on_vote_clicked)
         self.needs_model = text_label("Train a classifier first, or choose one from elsewhere with “…”.", quiet=True)
         self.legend_title = heading("Classes")
@@ -61,7 +69,9 @@ class PredictDock(StepDock):
         parts.addWidget(row("Classifier", self.model_box, self.browse_button))
         parts.addWidget(self.needs_model)
         parts.addWidget(self.about)
-        parts.addWidget(heading("How cells vote"))
+        parts.addWidget(self.card_button)
+        self.vote_title = heading("")
+        parts.addWidget(self.vote_title)
         parts.addWidget(self.form)
         for widget in (self.needs, self.parts, self.legend_title, self.legend):
             self.body.addWidget(widget)
@@ -101,20 +111,48 @@ class PredictDock(StepDock):
         self.needs_model.setVisible(not entries)
         self._on_model_chosen()
 
-    def _on_model_chosen(self) -> None:
-        """Say what the classifier tells apart."""
+    def _folder(self) -> Path | None:
+        """Where the chosen classifier is."""
         model, study = self.model_box.currentData(), self.state.study
-        self._on_running_changed()
         if not model or study is None:
-            self.about.setText("")
+            return None
+        return study.model_folder(model) if model in study.models else Path(model)
+
+    def _on_model_chosen(self) -> None:
+        """Say what the classifier tells apart, and count its votes as is usual for it."""
+        self._on_running_changed()
+        folder = self._folder()
+        self.card_button.setVisible(folder is not None and card_path(folder) is not None)
+        self._unit = "cell"
+        said = ""
+        if folder is not None:
+            try:
+                info = read_json(folder / "model.json")
+                self._unit = str((info.get("inputs") or {}).get("unit", "cell"))
+                said = _about(info, self._unit)
+            except CellVoteError as error:
+                said = str(error)
+        self.about.setText(said)
+        self.vote_title.setText(f"How {self._unit}s vote")
+        self._show_votes()
+
+    def _show_votes(self) -> None:
+        """Show how the votes on disk were counted; where there are none yet, what is usual."""
+        study, predicted = self.state.study, self.state.facts.predicted if self.state.facts else None
+        model = Path(self.model_box.currentData() or "").name
+        if study is None or not model:
             return
-        folder = study.model_folder(model) if model in study.models else Path(model)
-        try:
-            info = read_json(folder / "model.json")
-        except CellVoteError as error:
-            self.about.setText(str(error))
-            return
-        self.about.setText(f"{info.get('architecture', '')}: {', '.join(map(str, info.get('classes', [])))}")
+        same = predicted is not None and predicted.model == model
+        wanted = (model, predicted.vote_settings if same and predicted else usual_settings(study, self._unit))
+        if wanted != self._voted:  # else what a person has changed stays
+            self._voted = wanted
+            self.form.setValue(wanted[1])
+
+    def _on_card_clicked(self) -> None:
+        folder = self._folder()
+        path = card_path(folder) if folder is not None else None
+        if path is not None:
+            CardWindow(path, self).show()
 
     def _on_running_changed(self) -> None:
         free, study = not self.state.running, self.state.study
@@ -128,14 +166,11 @@ class PredictDock(StepDock):
             self.legend.set_content([])
             self.legend_title.hide()
             return
-        if predicted.vote_settings != self._voted:
-            self._voted = predicted.vote_settings
-            self.form.setValue(self._voted)
+        self._show_votes()
         counts = Counter(predicted.cells["class"])
         colours = class_colours(len(predicted.classes))
         named = zip(predicted.classes, colours, strict=True)
-        what = "cells" if predicted.of_cells else "fields"
-        self.legend.set_content([LegendEntry(n, c, f"{counts[n]:,} {what}") for n, c in named])
+        self.legend.set_content([LegendEntry(n, c, counted(counts[n], predicted.unit)) for n, c in named])
         self.legend_title.setText(f"Classes of {predicted.model}")
         self.legend_title.show()
 
@@ -153,7 +188,7 @@ class PredictDock(StepDock):
         if study is None or not model:
             return []
         masks = ("--segmentation", self.state.segmentation) if self.state.segmentation else ()
-        arguments = ("predict", str(study.path), model, *masks, *self.form.assignments())
+        arguments = ("predict", str(study.path), model, *masks, *self._all_settings())
         return [cellvote_step(PREDICTING, *arguments, dock=DOCK, model=Path(model).name)]
 
     def vote_steps(self) -> list[Step]:
@@ -167,8 +202,12 @@ class PredictDock(StepDock):
         study, model = self.state.study, self.model_box.currentData()
         if study is None or not model:
             return []
-        settings = assignments(self.form.value().model_dump(mode="json"))  # all: what is left out stays as it was
-        return [cellvote_step(VOTING, "vote", str(study.path), model, *settings, dock=DOCK, model=Path(model).name)]
+        arguments = ("vote", str(study.path), model, *self._all_settings())
+        return [cellvote_step(VOTING, *arguments, dock=DOCK, model=Path(model).name)]
+
+    def _all_settings(self) -> list[str]:
+        """Write every setting as an argument: what is usual differs from study to study."""
+        return assignments(self.form.value().model_dump(mode="json"))
 
     def _on_run_clicked(self) -> None:
         try:
@@ -204,6 +243,34 @@ class PredictDock(StepDock):
     def said_of(self, step: Step, result: StepResult) -> str:
         """Count what was predicted."""
         if step.title == VOTING:
-            return "The cells have voted with these settings."
+            return "The votes are counted with these settings."
         answer = result.answer if isinstance(result.answer, dict) else {}
-        return f"{answer.get('cells', 0):,} cells of {answer.get('wells', 0):,} wells predicted."
+        n, wells = int(answer.get("cells", 0)), int(answer.get("wells", 0))
+        study = self.state.study
+        in_wells = study is not None and any(key.well for key in study.fields)
+        return f"{counted(n, self._unit)}{f' of {wells:,} wells' if in_wells else ''} predicted."
+
+
+def usual_settings(study: Study, unit: str) -> VoteSettings:
+    """Give the usual settings of a vote: a field without wells, or taken as a whole, counts alone.
+
+    The same as `cellvote.jobs.accounting.usual_vote_settings`, which takes seconds to import.
+    """
+    alone = unit == "field" or "field" in study.plate_map
+    return VoteSettings(min_cells=1) if alone else VoteSettings()
+
+
+def _about(info: dict[str, Any], unit: str) -> str:
+    """Say what a classifier is: ``forest on cells: DMSO, taxol``, and how often it was right."""
+    classes = [str(name) for name in info.get("classes", [])]
+    shown = ", ".join(classes[:_MOST_CLASSES]) + (f" and {len(classes) - _MOST_CLASSES} more" * _many(classes))
+    words = f"{info.get('architecture', '')} on {unit}s: {shown}"
+    level = "well" if ((info.get("metrics") or {}).get("well") or {}).get("accuracy") is not None else unit
+    found = (info.get("metrics") or {}).get(level) or {}
+    if found.get("accuracy") is None:
+        return words
+    return f"{words}. Right in {percent(found['accuracy'])} of {counted(int(found['n']), level)} that were held out."
+
+
+def _many(classes: list[str]) -> bool:
+    return len(classes) > _MOST_CLASSES

@@ -1,43 +1,46 @@
-"""The Train dock: which classes, held out by what, how; curves while it learns, and how well it does after."""
+"""The Train dock: what is classified, by what, held out how; curves while it learns, and how well it does after."""
 
 import contextlib
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 from napari.components import ViewerModel
 from pydantic import BaseModel
-from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QHeaderView,
-    QLineEdit,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QPoint, QTimer
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from cellvote.errors import CellVoteError, ClassesError, SettingsError
-from cellvote.gui.curve_view import CurveView
 from cellvote.gui.docks.class_choice import ClassChoice
 from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
-from cellvote.gui.history import Score, read_history, read_scores, warnings_of
-from cellvote.gui.settings_form import SettingsForm, assignments
+from cellvote.gui.recipe_choice import RecipeChoice
+from cellvote.gui.setting_boxes import TitleBox
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step, cellvote_step
-from cellvote.learning.architectures import ARCHITECTURES
+from cellvote.gui.train_form import TrainForm
+from cellvote.gui.training_view import TrainingView
+from cellvote.gui.vote_text import counted
 from cellvote.learning.settings import TrainSettings
+from cellvote.plates.acquisition import FIELD
+from cellvote.study import Study
 from cellvote.study.study import checked_name
 
 DOCK: Final = "train"
 TRAINING: Final = "Training"
-CAUTION: Final = "#f2b34c"
+EVALUATING: Final = "Checking"
 _EVERY_MS: Final = 1000
 _DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+
+
+def hold_out_choices(study: Study) -> dict[str, str]:
+    """Say by what can be held out whole, by the name that the settings have for it; the first is what suits."""
+    columns = [str(c) for c in study.plate_map.columns if c not in {*FIELD, "imaged"}]
+    plates = {"plate": "plate"} if len(study.plates) > 1 else {}
+    named = {name: name for name in columns}
+    if any(key.well for key in study.fields):
+        return {"well": "well", **plates, "row": "row", "column": "column", **named}
+    return {**plates, "well": "image (each by itself)", **named}
 
 
 class TrainDock(StepDock):
@@ -51,28 +54,27 @@ class TrainDock(StepDock):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__(viewer, DOCK)
-        self.form: SettingsForm | None = None
+        self.form: TrainForm | None = None
         self._named_after = ""
         self._followed: Path | None = None
+        self._unit = "cell"
+        self.recipe = RecipeChoice()
+        self.recipe.changed.connect(self._on_recipe_changed)
         self.classes = ClassChoice()
-        self.split_box = combo("What is held out whole to find out how well the classifier does: never single cells")
         self.device_box = combo("Where networks are trained")
         fill_combo(self.device_box, [(name, name) for name in _DEVICES], "auto")
-        self.form_place = QVBoxLayout()
         self.name_line = QLineEdit()
         self.name_line.setToolTip("Name of the classifier")
+        self.name_line.textChanged.connect(self._title_run_button)
         self.overwrite_box = QCheckBox("Replace it where it is there")
-        self.predict_box = QCheckBox("Then predict all cells of this study")
+        self.overwrite_box.setToolTip("Throw away what other settings made under this name")
+        self.overwrite_box.toggled.connect(self._title_run_button)
+        self.predict_box = QCheckBox("Then predict all of this study, and check the votes")
         self.predict_box.setChecked(True)
         self.run_button = QPushButton("Train")
         self.run_button.clicked.connect(self._on_run_clicked)
-        self.curves = CurveView()
-        self.latest = text_label("", quiet=True)
-        self.table = _score_table()
-        self.table_title = heading("")
-        self.cautions = text_label("")
-        self.cautions.setStyleSheet(f"color: {CAUTION};")
-        self.notes = text_label("", quiet=True)
+        self.results = TrainingView()
+        self.results.appeared.connect(self._on_appeared)
         self.needs_cells = text_label("Segment and measure the cells first (Segment dock).", quiet=True)
         self._lay_out()
         self._timer = QTimer(self)
@@ -81,23 +83,23 @@ class TrainDock(StepDock):
         self.show_now()
 
     def _lay_out(self) -> None:
-        self.overwrite_box.setToolTip("Throw away what other settings made under this name")
         self.parts = QWidget()
         parts = QVBoxLayout(self.parts)
         parts.setContentsMargins(0, 0, 0, 0)
+        self.architecture_place, self.split_place, self.form_place = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        parts.addWidget(self.recipe)
+        parts.addWidget(self.needs_cells)
+        parts.addLayout(self.architecture_place)
         parts.addWidget(self.classes)
-        parts.addWidget(row("Hold out by", self.split_box))
+        parts.addLayout(self.split_place)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
         parts.addWidget(row("Device", self.device_box))
         parts.addWidget(row("Name", self.name_line))
         parts.addWidget(self.overwrite_box)
         parts.addWidget(self.predict_box)
-        results = (self.curves, self.latest, self.table_title, self.table, self.cautions, self.notes)
-        for widget in (self.needs, self.needs_cells, self.parts, *results):
+        for widget in (self.needs, self.parts, self.results):
             self.body.addWidget(widget)
-        for widget in results:
-            widget.hide()
         self.body.addStretch(1)
         self.foot.addWidget(self.run_button)
         self.foot.addWidget(self.step_box)
@@ -109,6 +111,8 @@ class TrainDock(StepDock):
         "split-by": "‘Hold out by’",
         "segmentation": "‘Segmentation’",
         "device": "‘Device’",
+        "recipe": "‘Recipe’",
+        "unit": "‘Classify’",
     }
 
     def settings_model(self) -> type[BaseModel] | None:
@@ -120,47 +124,83 @@ class TrainDock(StepDock):
     def _on_study_changed(self) -> None:
         study = self.state.study
         self.needs.setVisible(study is None)
+        self.parts.setVisible(study is not None)
+        self.run_button.setVisible(study is not None)
+        self.results.clear()
+        self._followed = None
         if study is not None:
             self.classes.set_study(study)
-            columns = [str(c) for c in study.plate_map.columns if c not in {"plate", "well", "imaged"}]
-            units = ["well", *(["plate"] if len(study.plates) > 1 else []), "row", "column", *columns]
-            fill_combo(self.split_box, [(name, name) for name in dict.fromkeys(units)], "well")
-        self._make_form()
+            self._make_form(study)
+            self.recipe.choose_unit("cell" if any(key.well for key in study.fields) or self._is_measured() else "field")
+            self._on_recipe_changed()
         self._on_results_written()
 
-    def _make_form(self) -> None:
-        study = self.state.study
-        if study is None:
-            return
-        if self.form is not None:
-            self.form_place.removeWidget(self.form)
-            self.form.deleteLater()
-        choices = {
-            "architecture": tuple(ARCHITECTURES),
-            "channels": study.channels,
-            "segmentation": study.segmentations,
-        }
-        self.form = SettingsForm(TrainSettings, choices=choices, hidden={"split_by", "unit"}, fold=True)
+    def _make_form(self, study: Study) -> None:
+        for place in (self.architecture_place, self.split_place, self.form_place):
+            while (item := place.takeAt(0)) is not None:
+                widget = item.widget()
+                if widget is not None:
+                    widget.hide()
+                    widget.deleteLater()
+        self.form = TrainForm(study)
         self.form.valueChanged.connect(self._on_form_changed)
+        self.form.box("architecture").setSizePolicy(self.device_box.sizePolicy())
+        self.split_box = TitleBox(hold_out_choices(study))
+        self.split_box.setSizePolicy(self.device_box.sizePolicy())
+        self.split_box.setToolTip(
+            "What is held out whole to find out how well the classifier does: never single cells. Two of them, such as "
+            "compound,batch: what is tested shares neither with what was learned"
+        )
+        self.architecture_place.addWidget(row("Architecture", self.form.box("architecture")))
+        self.split_place.addWidget(row("Hold out by", self.split_box))
         self.form_place.addWidget(self.form)
+
+    def _on_recipe_changed(self) -> None:
+        """Fill the form with the settings of the recipe."""
+        if self.form is None:
+            return
+        try:
+            settings = self.recipe.settings()
+        except SettingsError as error:
+            self.refuse(error)
+            return
+        self.form.show_unit(self.recipe.unit())
+        self.form.rest_on(settings)
         self._on_form_changed()
+        self._on_results_written()
 
     def _on_form_changed(self) -> None:
-        """Name the classifier after its architecture, unless a person has named it."""
+        """Name the classifier after its recipe or architecture, unless a person has named it."""
         architecture = str(self.form.box("architecture").value()) if self.form else ""
+        name = self.recipe.name_for(architecture)
         if self.name_line.text() in {"", self._named_after}:
-            self.name_line.setText(architecture)
-        self._named_after = architecture
+            self.name_line.setText(name)
+        self._named_after = name
+
+    def _is_measured(self) -> bool:
+        study = self.state.study
+        return study is not None and any(study.cells_path(name).exists() for name in study.segmentations)
 
     def _on_results_written(self) -> None:
-        study = self.state.study
-        measured = study is not None and any(study.cells_path(name).exists() for name in study.segmentations)
-        self.needs_cells.setVisible(study is not None and not measured)
-        self.parts.setVisible(measured)
-        self.run_button.setVisible(measured)
+        lacking = self.recipe.unit() == "cell" and not self._is_measured()
+        self.needs_cells.setVisible(self.state.study is not None and lacking)
+        self._on_running_changed()
+        self._title_run_button()
 
     def _on_running_changed(self) -> None:
-        self.run_button.setEnabled(not self.state.running)
+        lacking = self.recipe.unit() == "cell" and not self._is_measured()
+        self.run_button.setEnabled(not self.state.running and not lacking)
+
+    def _title_run_button(self) -> None:
+        """Say whether a training that was cancelled would be gone on with."""
+        study, name = self.state.study, self.name_line.text().strip()
+        begun = False
+        if study is not None and name and not self.overwrite_box.isChecked():
+            with contextlib.suppress(CellVoteError, ValueError):
+                folder = study.model_folder(checked_name(name))
+                begun = (folder / "training.json").exists() and not (folder / "model.json").exists()
+        self.run_button.setText("Continue training" if begun else "Train")
+        self.run_button.setToolTip("What is done already is kept, and gone on with" if begun else "")
 
     # Running
 
@@ -177,15 +217,19 @@ class TrainDock(StepDock):
             return []
         name, path = checked_name(self.name_line.text().strip()), str(study.path)
         device = ("--device", self.device_box.currentData())
-        overwrite = ("--overwrite",) if self.overwrite_box.isChecked() else ()
-        train = ("train", path, "--classes", self.classes.argument(), "--split-by", self.split_box.currentData())
-        # The architecture is always said: without one, the command line would choose by its recipe.
-        settings = assignments({"architecture": self.form.box("architecture").value()} | self.form.changed_values())
-        steps = [cellvote_step(TRAINING, *train, "--name", name, *device, *overwrite, *settings, dock=DOCK)]
+        split = self.split_box.value()
+        if not split:
+            raise SettingsError("‘Hold out by’ is empty: choose what is held out whole.")
+        train = ["train", path, "--classes", self.classes.argument(), "--unit", self.recipe.unit()]
+        train += ["--split-by", split, *self.recipe.arguments(self.form), "--name", name, *device]
+        if self.overwrite_box.isChecked():
+            train.append("--overwrite")
+        steps = [cellvote_step(TRAINING, *train, *self.form.assignments(), dock=DOCK)]
         if self.predict_box.isChecked():
-            chosen = str(self.form.box("segmentation").value())
+            chosen = str(self.form.setting("segmentation"))
             masks = ("--segmentation", chosen) if chosen else ()
             steps.append(cellvote_step("Predicting", "predict", path, name, *device, *masks, dock=DOCK, model=name))
+            steps.append(replace(cellvote_step(EVALUATING, "evaluate", path, name, dock=DOCK), writes=False))
         return steps
 
     def _on_run_clicked(self) -> None:
@@ -198,8 +242,8 @@ class TrainDock(StepDock):
         if study is None:
             return
         self._followed = study.model_folder(self.name_line.text().strip())
-        for widget in (self.table_title, self.table, self.cautions, self.notes):
-            widget.hide()
+        self._unit = self.recipe.unit()
+        self.results.clear()
         self.run(*steps)
 
     def _on_step_started(self, step: Step) -> None:
@@ -209,91 +253,45 @@ class TrainDock(StepDock):
 
     def _on_step_finished(self, step: Step, result: StepResult) -> None:
         super()._on_step_finished(step, result)
-        if step.dock != DOCK or step.title != TRAINING:
+        if step.dock != DOCK:
             return
-        self._timer.stop()
-        self._on_timer_timeout()
-        if result.outcome == "done" and self._followed is not None:
-            self.show_scores(self._followed)
+        self._title_run_button()
+        if step.title == TRAINING:
+            self._timer.stop()
+            self._on_timer_timeout()
+        if result.outcome == "done" and self._followed is not None and step.title in {TRAINING, EVALUATING}:
+            self.show_account(self._followed, result.answer if step.title == EVALUATING else None)
 
     def said_of(self, step: Step, result: StepResult) -> str:
         """Say what there is now."""
         if step.title == TRAINING:
             return "Trained. The figures below are of what was held out."
+        if step.title == EVALUATING:
+            return "Trained and predicted: plate and images show the votes. The figures below are of what was held out."
         answer = result.answer if isinstance(result.answer, dict) else {}
-        return f"Trained, and {answer.get('cells', 0):,} cells predicted: the plate shows their votes."
+        return (
+            f"Trained, and {counted(int(answer.get('cells', 0)), self._unit)} predicted: the plate shows their votes."
+        )
 
     # Curves and figures
 
     def _on_timer_timeout(self) -> None:
         """Follow the history that the training writes."""
-        if self._followed is None:
-            return
-        curves = read_history(self._followed / "history.csv")
-        self.curves.set_curves(curves)
-        if curves.drawable and self.curves.isHidden():
-            QTimer.singleShot(0, partial(self._scroll_to, self.curves))
-        self.curves.setVisible(curves.drawable)
-        self.latest.setText(curves.latest)
-        self.latest.setVisible(bool(curves.latest) and self._timer.isActive())
+        if self._followed is not None:
+            self.results.follow(self._followed, self._unit, running=self._timer.isActive())
 
-    def show_scores(self, model_folder: Path) -> None:
-        """Show how well a classifier did on what was held out, beside what knowing nothing would give."""
+    def show_account(self, model_folder: Path, evaluation: object = None) -> None:
+        """Show how well a classifier did on what was held out, beside what knowing less would give."""
         try:
-            scores, split_by, notes = read_scores(model_folder)
-            cautions = warnings_of(scores)
+            self.results.show_account(model_folder, evaluation if isinstance(evaluation, dict) else None)
         except CellVoteError as error:
             self.refuse(error)
-            return
-        self.table_title.setText(f"Held out by {split_by}" if split_by else "Held out")
-        _fill(self.table, scores)
-        self.notes.setText("\n".join(notes))
-        self.cautions.setText("\n".join(cautions))
-        self.table_title.show()
-        self.table.show()
-        self.notes.setVisible(bool(notes))
-        self.cautions.setVisible(bool(cautions))
-        QTimer.singleShot(0, partial(self._scroll_to, self.table_title))
+
+    def _on_appeared(self, widget: QWidget) -> None:
+        QTimer.singleShot(0, self, lambda: self._scroll_to(widget))
 
     def _scroll_to(self, widget: QWidget) -> None:
-        """Bring what has just appeared to the top; for a dock that was closed meanwhile there is nothing to do."""
-        with contextlib.suppress(RuntimeError):
-            if self.scroller is not None:
-                top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
-                self.scroller.verticalScrollBar().setValue(top)
-
-
-def _score_table() -> QTableWidget:
-    table = QTableWidget(0, 4)
-    table.setHorizontalHeaderLabels(["held out", "accuracy", "majority", "position"])
-    for column, words in (
-        (1, "Share that was right, on what was held out, with its 95 % interval"),
-        (2, "What always saying the commonest class would give"),
-        (3, "What the place on the plate alone would give, without looking at a cell"),
-    ):
-        table.horizontalHeaderItem(column).setToolTip(words)
-    table.verticalHeader().hide()
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return table
-
-
-def _fill(table: QTableWidget, scores: list[Score]) -> None:
-    table.setRowCount(len(scores))
-    for i, score in enumerate(scores):
-        interval = f"\n{score.interval[0]:.3f} – {score.interval[1]:.3f}" if score.interval else ""
-        baselines = ["—" if v is None else f"{v:.3f}" for v in (score.majority, score.position)]
-        what = f"{score.n:,} {score.level}{'' if score.n == 1 else 's'}"
-        for column, text in enumerate((what, f"{score.accuracy:.3f}{interval}", *baselines)):
-            item = QTableWidgetItem(text)
-            if column:
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            table.setItem(i, column, item)
-    table.resizeRowsToContents()
-    rows = sum(table.rowHeight(i) for i in range(len(scores)))
-    table.setFixedHeight(table.horizontalHeader().sizeHint().height() + rows + 2 * table.frameWidth() + 2)
+        """Bring what has just appeared to the top."""
+        if self.scroller is not None:
+            top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
+            self.scroller.verticalScrollBar().setValue(top)
