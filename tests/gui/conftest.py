@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
 
 from cellvote.gui.session import Session, session_of
 from cellvote.plates.acquisition import FieldKey
@@ -68,6 +69,38 @@ def write_predictions(study: Study, model: str = MODEL, min_cells: int = 2) -> N
     write_json(folder / "predictions.json", note)
     for level, by in (("field", ["plate", "well", "field"]), ("well", ["plate", "well"])):
         write_table(folder / f"{level}s.parquet", vote(table, by, settings))
+
+
+def write_field_predictions(study: Study, model: str = "whole") -> None:
+    """Write what a classifier of whole fields says, as `cellvote predict` does: no label ids, no masks."""
+    folder = study.predictions_folder(model)
+    rows = []
+    for key in study.fields:
+        taxol = {"A01": 0.1, "A02": 0.8, "A03": 0.6, "B01": 0.4, "B02": 0.95}.get(key.well, 0.7)
+        row = {"plate": key.plate, "well": key.well, "field": key.field, "fold": 0, "class": CLASSES[taxol > 0.5]}
+        row |= {"probability": max(taxol, 1 - taxol), "probability_DMSO": 1 - taxol, "probability_taxol": taxol}
+        rows.append(row)
+    table = pd.DataFrame(rows).astype({"plate": "str", "well": "str", "class": "str"})
+    settings = VoteSettings(min_cells=1)
+    write_table(folder / "cells.parquet", table)
+    note = {"classifier": "elsewhere", "segmentation": "", "unit": "field", "classes": list(CLASSES)}
+    note |= {"class_column": "class_name" if "field" in study.plate_map else "drug", "cells_checksum": ""}
+    write_json(folder / "predictions.json", note | {"vote": settings.model_dump(mode="json")})
+    for level, by in (("field", ["plate", "well", "field"]), ("well", ["plate", "well"])):
+        write_table(folder / f"{level}s.parquet", vote(table, by, settings))
+
+
+IMAGES = (("a", "DMSO"), ("b", "taxol"), ("c", "DMSO"), ("d", "taxol"))
+
+
+def study_of_images(folder: Path) -> Study:
+    """Make a study of four images in class folders: no wells."""
+    for name, class_name in IMAGES:
+        place = folder / "images" / class_name
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(len(name)).integers(0, 255, (24, 24)).astype(np.uint8)
+        Image.fromarray(pixels).save(place / f"{name}.png")
+    return Study.create(folder / "images", read_plate(folder / "images"))
 
 
 def write_masks(study: Study, failed: dict[FieldKey, str]) -> None:

@@ -5,22 +5,32 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.gui.conftest import docked, write_masks
+from qtpy.QtCore import QUrl
+from tests.gui.conftest import docked, study_of_images, write_field_predictions, write_masks
 
+from cellvote.gui.account import read_account
+from cellvote.gui.card_window import CardWindow
 from cellvote.gui.docks.class_choice import ClassChoice, class_columns
-from cellvote.gui.docks.predict import PredictDock
+from cellvote.gui.docks.predict import PredictDock, usual_settings
 from cellvote.gui.docks.segment import SegmentDock
-from cellvote.gui.docks.train import TrainDock
-from cellvote.gui.history import read_history, read_scores, warnings_of
+from cellvote.gui.docks.train import TrainDock, hold_out_choices
+from cellvote.gui.history import read_history
 from cellvote.gui.session import Session
 from cellvote.gui.step_box import StepBox
 from cellvote.gui.step_process import StepResult
 from cellvote.gui.step_runner import Step
+from cellvote.gui.train_form import setting_groups
+from cellvote.jobs.accounting import usual_vote_settings
 from cellvote.jobs.predict import predict_study
 from cellvote.jobs.train import train_study
+from cellvote.learning.architectures import ARCHITECTURES
+from cellvote.learning.settings import TrainSettings
 from cellvote.plates.acquisition import FieldKey
 from cellvote.progress import Progress
+from cellvote.recipes import settings_of_recipe, training_recipes
 from cellvote.study import Study
+from cellvote.study.atomic import read_json, write_json
+from cellvote.voting.settings import VoteSettings
 
 
 def make_dock(kind: type, viewer, qtbot, session: Session, study: Study | None, settle):
@@ -31,6 +41,10 @@ def make_dock(kind: type, viewer, qtbot, session: Session, study: Study | None, 
     if kind is SegmentDock:
         qtbot.waitUntil(lambda: study is None or dock.form is not None, timeout=20_000)
     return dock
+
+
+def choose(box, name: str) -> None:
+    box.setCurrentIndex(box.findData(name))
 
 
 def finish(session: Session, qtbot, settle) -> None:
@@ -88,14 +102,110 @@ def test_the_train_form_becomes_commands(viewer, session, small_study, qtbot, se
     dock.form.setValue({"architecture": "small-resnet", "epochs": 3})
     assert dock.name_line.text() == "small-resnet"
     dock.split_box.setCurrentIndex(dock.split_box.findText("row"))
-    train, predict = dock.steps()
+    train, predict, evaluate = dock.steps()
     path = str(small_study.path)
-    assert train.arguments[:6] == ("train", path, "--classes", "drug", "--split-by", "row")
-    assert train.arguments[6:10] == ("--name", "small-resnet", "--device", "auto")
-    assert train.arguments[10:14] == ("--set", "architecture=small-resnet", "--set", "epochs=3")
+    assert train.arguments[:6] == ("train", path, "--classes", "drug", "--unit", "cell")
+    assert train.arguments[6:10] == ("--split-by", "row", "--recipe", "cells")
+    assert train.arguments[10:14] == ("--name", "small-resnet", "--device", "auto")
+    assert train.arguments[14:18] == ("--set", "architecture=small-resnet", "--set", "epochs=3")
     assert predict.arguments[:3] == ("predict", path, "small-resnet")
+    assert evaluate.arguments == ("evaluate", path, "small-resnet", "--json")
+    assert not evaluate.writes_into(small_study)
     dock.predict_box.setChecked(False)
     assert len(dock.steps()) == 1
+
+
+def test_a_recipe_fills_the_form_and_only_what_differs_from_it_is_said(
+    viewer, session, small_study, qtbot, settle
+) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    choose(dock.recipe.recipe_box, "quick")
+    wanted = settings_of_recipe("quick", {"unit": "cell"})
+    assert dock.form.value() == wanted
+    assert dock.form.assignments() == []
+    assert dock.name_line.text() == "quick"
+    assert dock.recipe.about.text() == training_recipes()["quick"]["title"]
+    dock.form.setValue({"mixup": 0.25})
+    assert dock.form.assignments() == ["--set", "mixup=0.25"]
+    assert dock.steps()[0].arguments[8:10] == ("--recipe", "quick")
+
+
+@pytest.mark.parametrize("architecture", ["forest", "resnet50"])
+def test_without_a_recipe_the_architecture_is_always_said(
+    viewer, session, small_study, qtbot, settle, architecture: str
+) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    choose(dock.recipe.recipe_box, "")
+    dock.form.setValue({"architecture": architecture})
+    arguments = dock.steps()[0].arguments
+    assert "--recipe" not in arguments
+    assert arguments.count(f"architecture={architecture}") == 1
+
+
+def test_architectures_are_shown_by_title_and_any_timm_name_can_be_typed_without_loading_torch(
+    viewer, session, small_study, qtbot, settle
+) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    box = dock.form.box("architecture")
+    assert box.currentText() == "Random forest"
+    assert box.value() == "forest"
+    assert [box.itemData(i) for i in range(box.count())] == list(ARCHITECTURES)
+    before = "timm" in sys.modules
+    box.setEditText("resnet18.tv_in1k")
+    assert "architecture=resnet18.tv_in1k" in dock.steps()[0].arguments
+    assert ("timm" in sys.modules) == before
+    assert {"pretrained", "epochs"} <= set(dock.form.names())
+
+
+def test_what_is_rarely_changed_is_folded_by_what_it_is_about(viewer, session, small_study, qtbot, settle) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    folds = {fold.title: fold for fold in dock.form.folds}
+    assert folds["How images are varied"].isHidden(), "a forest has no images"
+    dock.form.setValue({"architecture": "small-resnet"})
+    assert "flips" in folds["How images are varied"].names
+    assert folds["How images are varied"].button.text() == "How images are varied (11)"
+    dock.form.setValue({"flips": False})
+    assert folds["How images are varied"].button.text() == "How images are varied (11) · 1 changed"
+    assert "flips=false" in " ".join(dock.form.assignments()).lower()
+
+
+def test_every_setting_of_a_training_is_in_the_form_once() -> None:
+    folded = [name for names in setting_groups().values() for name in names]
+    assert len(folded) == len(set(folded))
+    shown_first = set(TrainSettings.model_fields) - set(folded)
+    assert {"folds", "epochs", "architecture"} <= shown_first
+    assert len(shown_first) <= 14, "what is open at first is to stay short"
+
+
+def test_whole_images_need_no_cells(viewer, session, bare_study, qtbot, settle) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, bare_study, settle)
+    choose(dock.recipe.unit_box, "field")
+    assert dock.needs_cells.isHidden()
+    assert dock.run_button.isEnabled()
+    assert "crop_size_px" not in dock.form.names()
+    assert "field_size_px" in dock.form.names()
+    dock.form.box("field_size_px").setText("64 x 48")
+    arguments = dock.steps()[0].arguments
+    assert arguments[4:6] == ("--unit", "field")
+    assert "field_size_px=[64, 48]" in arguments
+
+
+def test_images_without_wells_are_held_out_each_by_itself_or_by_what_is_known_of_them(tmp_path: Path) -> None:
+    assert hold_out_choices(study_of_images(tmp_path)) == {
+        "well": "image (each by itself)",
+        "image_name": "image_name",
+        "class_name": "class_name",
+    }
+
+
+def test_a_training_that_was_cancelled_is_gone_on_with(viewer, session, small_study, qtbot, settle) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    assert dock.run_button.text() == "Train"
+    write_json(small_study.model_folder("begun") / "training.json", {})
+    dock.name_line.setText("begun")
+    assert dock.run_button.text() == "Continue training"
+    dock.overwrite_box.setChecked(True)
+    assert dock.run_button.text() == "Train"
 
 
 def test_a_classifier_that_a_person_named_keeps_its_name(viewer, session, small_study, qtbot, settle) -> None:
@@ -113,13 +223,14 @@ def test_fewer_than_two_classes_are_refused(viewer, session, small_study, qtbot,
     assert "at least two classes" in dock.step_box.message.text()
 
 
-def test_nothing_can_be_trained_before_cells_are_measured(viewer, session, bare_study, qtbot, settle) -> None:
+def test_no_cell_can_be_learned_before_cells_are_measured(viewer, session, bare_study, qtbot, settle) -> None:
     dock = make_dock(TrainDock, viewer, qtbot, session, bare_study, settle)
     assert not dock.needs_cells.isHidden()
-    assert dock.parts.isHidden()
+    assert not dock.run_button.isEnabled()
     write_masks(bare_study, failed={})
     session.state.results_written(segmentation="watershed")
-    assert not dock.parts.isHidden()
+    assert dock.needs_cells.isHidden()
+    assert dock.run_button.isEnabled()
 
 
 def test_some_classes_are_named_and_their_wells_counted(qtbot, study: Study) -> None:
@@ -140,7 +251,8 @@ def test_votes_are_counted_anew_with_every_setting_said(viewer, session, small_s
     dock.add_elsewhere(str(_classifier(small_study.path.parent / "model")))
     (vote,) = dock.vote_steps()
     said = vote.arguments[vote.arguments.index("--set") :]
-    assert said[:4] == ("--set", "method=majority", "--set", "min_cells=2")
+    assert said[:2] == ("--set", "method=majority")
+    assert {f"{name}" for name in VoteSettings.model_fields} == {one.partition("=")[0] for one in said[1:-1:2]}
     assert said[-1] == "--json"
 
 
@@ -250,8 +362,8 @@ def test_a_plate_is_segmented_trained_on_and_predicted_from_the_docks(
     train.form.setValue({"n_trees": 10, "folds": 2})
     train.run_button.click()
     finish(session, qtbot, settle)
-    assert "cells predicted" in train.step_box.message.text()
-    assert train.table.rowCount() >= 3
+    assert "Trained and predicted" in train.step_box.message.text()
+    assert train.results.table.rowCount() >= 5
     assert predict.model_box.currentText() == "forest"
     assert viewer.layers["Predictions"].data.any()
     assert session.state.facts.predicted.model == "forest"
@@ -269,56 +381,115 @@ def test_a_plate_is_segmented_trained_on_and_predicted_from_the_docks(
 
 # History and figures
 
+HEADER = (
+    "fold,stage,epoch,train_loss,validation_loss,train_accuracy,validation_accuracy,validation_balanced_accuracy,"
+    "learning_rate,cells_per_s,device,seconds,notes"
+)
+
 
 def test_the_curves_follow_a_history_that_is_being_written(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     assert not read_history(path).drawable
-    header = "fold,epoch,train_loss,validation_loss,train_accuracy,validation_accuracy,learning_rate,cells_per_s,device"
-    lines = [header, "0,1,0.9,0.8,0.5,0.6,0.003,1200,cuda", "0,2,0.7,nan,0.6,,0.003,1300,cuda", "1,1,0."]
+    lines = [
+        HEADER,
+        "0,,1,0.9,0.8,0.5,0.6,0.55,0.003,1200,cuda,1,",
+        "0,,2,0.7,nan,0.6,,,0.003,1300,cuda,1,out of memory: 32 examples at a time instead of 64",
+        "0,Jurkat,1,0.5,0.4,0.7,0.8,0.8,0.003,1300,cuda,1,",
+        "1,,1,0.",
+    ]
     path.write_text("\n".join(lines), encoding="utf-8")
     curves = read_history(path)
     assert curves.drawable
-    assert curves.loss[(0, "train")] == [(1.0, 0.9), (2.0, 0.7)]
-    assert curves.loss[(0, "validation")] == [(1.0, 0.8)]
-    assert curves.accuracy[(0, "validation")] == [(1.0, 0.6)]
+    assert curves.loss[(0, "", "train")] == [(1.0, 0.9), (2.0, 0.7)]
+    assert curves.loss[(0, "", "validation")] == [(1.0, 0.8)]
+    assert curves.accuracy[(0, "", "balanced")] == [(1.0, 0.55)]
+    assert curves.loss[(0, "Jurkat", "train")] == [(3.0, 0.5)], "what is tuned further goes on from the first step"
+    assert curves.notes == ("fold 1, epoch 2: out of memory: 32 examples at a time instead of 64",)
+    assert curves.folds == [0, 1]
 
 
 def test_the_curves_are_painted(viewer, session, small_study, qtbot, settle, tmp_path) -> None:
     dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
     rows = [
-        f"{fold},{epoch},{1 / epoch},{1.2 / epoch},{epoch / 10},{epoch / 12},,500,cpu"
+        f"{fold},{stage},{epoch},{1 / epoch},{1.2 / epoch},{epoch / 10},{epoch / 12},{epoch / 15},,500,cpu,1,"
         for fold in (0, 1)
+        for stage in ("", "Jurkat")
         for epoch in (1, 2, 3)
     ]
-    header = "fold,epoch,train_loss,validation_loss,train_accuracy,validation_accuracy,learning_rate,cells_per_s,device"
-    (tmp_path / "history.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    (tmp_path / "history.csv").write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
     dock._followed = tmp_path
+    dock._timer.start()
     dock._on_timer_timeout()
-    assert not dock.curves.isHidden()
-    assert not dock.curves.grab().isNull()
-    assert dock.latest.text() == "fold 2 · epoch 3 · 500 cells/s on cpu"
+    view = dock.results
+    assert not view.curves.isHidden()
+    assert not view.curves.grab().isNull()
+    assert view.latest.text() == "fold 2 · Jurkat · epoch 3 · validation 0.250 (balanced 0.200) · 500 cells/s on cpu"
 
 
-def test_the_figures_stand_beside_what_knowing_nothing_gives(viewer, session, study: Study, qtbot, settle) -> None:
+def test_the_figures_stand_beside_what_knowing_less_gives(viewer, session, study: Study, qtbot, settle) -> None:
     folder = study.model_folder("forest")
-    scores, split_by, _ = read_scores(folder)
-    assert split_by == "well"
-    assert {"cell", "well"} <= {score.level for score in scores}
-    well = next(score for score in scores if score.level == "well")
-    assert 0 <= well.majority <= 1
+    account = read_account(folder)
+    assert account.split_by == "well"
+    assert {"cell", "well"} <= set(account.levels)
+    assert {"accuracy", "balanced", "chance", "majority", "measurements"} <= {n for n, f in account.rows.items() if f}
+    assert 0 <= account.rows["majority"]["well"].value <= 1
     dock = make_dock(TrainDock, viewer, qtbot, session, study, settle)
-    dock.show_scores(folder)
-    assert dock.table.rowCount() == len(scores)
-    assert dock.table.item(0, 1).text().startswith(f"{scores[0].accuracy:.3f}")
+    dock.show_account(folder)
+    table = dock.results.table
+    assert table.columnCount() == len(account.levels)
+    assert table.item(0, 0).text().startswith(f"{account.rows['accuracy']['cell'].value:.3f}")
+    assert [table.verticalHeaderItem(i).text() for i in range(3)] == ["Right", "Balanced", "Chance"]
+
+
+def test_how_often_sets_hold_the_true_class_is_told_once_votes_were_checked(study: Study) -> None:
+    found = {"coverage": 0.912, "mean_set_size": 1.25}
+    info = read_json(study.model_folder("forest") / "model.json")
+    account = read_account(
+        study.model_folder("forest"), {**info["metrics"], "conformal": {"level": 0.9, "well": found, "cell": None}}
+    )
+    assert account.set_level == pytest.approx(0.9)
+    assert account.rows["sets hold it"]["well"].value == pytest.approx(0.912)
+    assert "cell" not in account.rows["sets hold it"]
 
 
 def test_a_classifier_that_does_no_better_than_the_place_is_called_out(study: Study) -> None:
-    from cellvote.study.atomic import read_json, write_json
-
     path = study.model_folder("forest") / "model.json"
     info = read_json(path)
-    info["metrics"]["well"]["accuracy"] = 0.5
-    info["metrics"]["baselines"]["position"]["well"]["accuracy"] = 0.75
+    info["metrics"]["notes"] = ["a note", "the position on the plate alone gets 75% of the held-out wells right: …"]
     write_json(path, info)
-    scores, _, _ = read_scores(path.parent)
-    assert "position on the plate alone gets 75 %" in warnings_of(scores)[0]
+    account = read_account(path.parent)
+    assert account.cautions == ("The position on the plate alone gets 75% of the held-out wells right: …",)
+    assert account.notes == ("a note",)
+
+
+def test_a_model_card_is_shown_and_nothing_in_it_is_fetched(viewer, session, study: Study, qtbot, settle) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, study, settle)
+    folder = study.model_folder("forest")
+    card = folder / "MODEL_CARD.md"
+    card.write_text("# forest\n\n![x](file:///etc/hostname) <b>bold</b>\n\n| a | b |\n| - | - |\n| 1 | 2 |\n")
+    dock.show_account(folder)
+    assert not dock.results.card_button.isHidden()
+    dock.results.card_button.click()
+    (window,) = dock.results.findChildren(CardWindow)
+    assert window.toPlainText().startswith("forest")
+    assert window.loadResource(2, QUrl("file:///etc/hostname")) is None
+    window.close()
+
+
+# Whole images
+
+
+def test_the_usual_vote_is_the_one_of_the_command_line(small_study: Study, tmp_path: Path) -> None:
+    for study in (small_study, study_of_images(tmp_path)):
+        for unit in ("cell", "field"):
+            assert usual_settings(study, unit) == usual_vote_settings(study, unit)
+
+
+def test_what_classifiers_of_fields_say_is_counted_in_fields(viewer, session, small_study, qtbot, settle) -> None:
+    write_field_predictions(small_study)
+    dock = make_dock(PredictDock, viewer, qtbot, session, small_study, settle)
+    session.state.model = "whole"
+    settle(session)
+    assert [(e.name, e.count) for e in dock.legend.entries()] == [("DMSO", "2 fields"), ("taxol", "3 fields")]
+    assert viewer.canvas.overlays.text.text.startswith("A01 field 1 · DMSO · probability 0.90 · true: DMSO ✓")
+    assert "Predictions" not in viewer.layers or not viewer.layers["Predictions"].visible
