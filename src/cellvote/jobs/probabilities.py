@@ -124,6 +124,8 @@ class _Networks:
             said = np.zeros((len(rows), len(info.classes)))
             for name, network in networks[number].items():
                 own = _is_for(value[rows], name, set(networks[number]))
+                if not own.any():
+                    continue
                 if not adapts:
                     index = np.flatnonzero(own)
                     said[index] = predict_network(network, examples, index, where, on_batch=on_batch, **options)
