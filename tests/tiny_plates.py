@@ -45,14 +45,14 @@ SPOT_CLASSES = ("small", "large")
 
 
 def write_spots(folder: Path, plate: str = "P1", seed: int = 0, n_fields: int = 1) -> Path:
-    """Write twelve wells of whole fields, 32 px wide, each with a small or a large spot, and return the folder."""
+    """Write twelve wells of whole fields, 32 px wide, each with small or with large spots, and return the folder."""
     random, (y, x) = np.random.default_rng(seed), np.mgrid[:32, :32]
     for number in range(12):
         well = f"{'AB'[number // 6]}{number % 6 + 1:02d}"
         for field in range(1, n_fields + 1):
-            centre, radius = random.uniform(12, 20, 2), (4, 8)[number % 2] + random.normal(0, 0.3)
-            spot = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < radius**2
-            plane = random.normal(200, 8, (32, 32)) + 900 * spot
+            plane = random.normal(200, 8, (32, 32))
+            for centre_y, centre_x in random.uniform(2, 30, (6, 2)):  # scattered, so that no two fields are alike
+                plane[(y - centre_y) ** 2 + (x - centre_x) ** 2 < (1.5, 3.2)[number % 2] ** 2] += 900
             path = folder / plate / f"{well}_s{field}_GFP.tif"
             path.parent.mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(path, plane.astype(np.uint16), metadata=None)
@@ -67,7 +67,7 @@ def spot_study(path: Path, folder: Path) -> Study:
         spot=[SPOT_CLASSES[i % 2] for i in range(12)],
         il6=[f"{(i % 2) * 10 + i / 10}" for i in range(12)],
         third=["abc"[i % 3] for i in range(12)],
-        line=["left" if i % 6 < 3 else "right" for i in range(12)],
+        line=["left" if i % 6 < 4 else "right" for i in range(12)],
         control_type=["negative" if i % 2 == 0 else "" for i in range(12)],
     )
     pattern = r"(?P<plate>[^/]+)/(?P<well>\w\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"

@@ -36,7 +36,7 @@ def transductive_note(settings: Mapping[str, Any]) -> list[str]:
     """Say where predictions hang on what else is on the plate; nothing where they do not."""
     if not settings.get("adapt_to_plate"):
         return []
-    return ["transductive: batch normalisation was estimated anew on all that is predicted of each plate."]
+    return ["transductive: batch normalisation was estimated anew on each plate that is predicted, held-out wells too."]
 
 
 def hold_to_account(

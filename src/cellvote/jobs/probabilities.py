@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,15 @@ import pandas as pd
 
 from cellvote.errors import DeviceError
 from cellvote.jobs.embeddings import embed_study
-from cellvote.jobs.examples import examples_of, measurement_matrix
+from cellvote.jobs.examples import example_table, examples_of, measurement_matrix, unreadable_fields
 from cellvote.jobs.fingerprints import look_at_fields
 from cellvote.jobs.training_plan import values_of
 from cellvote.learning.architectures import EMBEDDINGS
 from cellvote.learning.classifier import Classifier, Probabilities, combine
+from cellvote.learning.examples import Examples
 from cellvote.learning.inputs import Inputs
 from cellvote.learning.predicting import classic_probabilities, load_classic, load_networks
+from cellvote.learning.scaling import FeedingConstants
 from cellvote.plates.acquisition import FIELD
 from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Progress, Report
@@ -25,6 +27,9 @@ from cellvote.study.atomic import read_table
 from cellvote.voting.temperature import Temperature
 
 IntArray = npt.NDArray[np.int64]
+
+_MOST_ADAPTED_TO: Final = 8192
+"""So many examples of a plate tell the statistics of batch normalisation."""
 
 
 def cell_probabilities(
@@ -103,8 +108,7 @@ class _Networks:
         total = int((fold >= 0).sum() + (fold < 0).sum() * info.n_folds)
         done = 0
         all_rows = self.cells["row"].to_numpy(np.int64)
-        value, plate = self._values(), self.cells["plate"].to_numpy()
-        views = int(info.settings.get("views", 1))
+        value, plate = self._values(), self.cells["plate"].to_numpy(object)
         adapts = bool(info.settings.get("adapt_to_plate", False))
 
         def on_batch(n: int) -> None:
@@ -112,25 +116,37 @@ class _Networks:
             done += n
             self.report(Progress(done, total, f"{done:,} of {total:,} {info.inputs.unit}s", str(where)))
 
+        options: dict[str, Any] = {"views": int(info.settings.get("views", 1)), "cancel": self.cancel}
+
         def predict_rows(number: int, rows: npt.NDArray[np.intp]) -> Probabilities:
             constants = info.constants[number]
             examples = examples_of(self.study, self.segmentation, info.inputs, all_rows[rows], constants)
             said = np.zeros((len(rows), len(info.classes)))
-            options: dict[str, Any] = {"views": views, "cancel": self.cancel, "on_batch": on_batch}
             for name, network in networks[number].items():
-                own = np.flatnonzero(_is_for(value[rows], name, set(networks[number])))
-                groups = [own[plate[rows][own] == one] for one in np.unique(plate[rows][own])] if adapts else [own]
-                for group in groups:
-                    if not len(group):
-                        continue
-                    if not adapts:
-                        said[group] = predict_network(network, examples, group, where, **options)
-                        continue
-                    with adapted(network, examples, group, where) as tuned:
-                        said[group] = predict_network(tuned, examples, group, where, **options)
+                own = _is_for(value[rows], name, set(networks[number]))
+                if not own.any():
+                    continue
+                if not adapts:
+                    index = np.flatnonzero(own)
+                    said[index] = predict_network(network, examples, index, where, on_batch=on_batch, **options)
+                    continue
+                for one in sorted(set(plate[rows][own])):
+                    index, around = np.flatnonzero(own & (plate[rows] == one)), self._on_plate(one, constants)
+                    with adapted(network, around, np.arange(len(around)), where) as tuned:
+                        said[index] = predict_network(tuned, examples, index, where, on_batch=on_batch, **options)
             return said
 
         return predict_rows
+
+    def _on_plate(self, plate: str, constants: FeedingConstants) -> Examples:
+        """Take examples of a plate, spread over all of it: the same ones whatever is predicted of it."""
+        inputs = self.classifier.info.inputs
+        table = example_table(self.study, self.segmentation, inputs)
+        lost = unreadable_fields(self.study, self.segmentation, inputs)
+        there = ~pd.MultiIndex.from_frame(table[FIELD]).isin(pd.MultiIndex.from_frame(lost[FIELD]))
+        rows = np.flatnonzero(there & (table["plate"] == plate).to_numpy())
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ADAPTED_TO)).round().astype(np.intp)
+        return examples_of(self.study, self.segmentation, inputs, rows[spread], constants)
 
     def _values(self) -> npt.NDArray[np.object_]:
         """Say for each cell what stands in the column that networks were tuned by."""

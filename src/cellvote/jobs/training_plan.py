@@ -108,6 +108,9 @@ class TrainingPlan:
         split = self.split.take(np.asarray(there, bool))
         plain = self.wells.loc[there].drop(columns=["n_cells", "fold", LEARNED_IN], errors="ignore")
         wells = _with_folds(_with_counts(plain, cells), split)
+        missing = [name for name in self.classes if name not in set(wells["class_name"])]
+        if missing:
+            raise ClassesError(f"no field of the class {missing[0]!r} can be read. Copy its images again.")
         check_each_fold_can_learn(wells, split, self.settings.split_by)
         return replace(
             self,
