@@ -1,7 +1,7 @@
 """How results are printed: evaluations, votes, dry runs."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.markup import escape
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cellvote.jobs.dry_run import DryRun
     from cellvote.jobs.targets import Target
     from cellvote.study.ledger import FieldRecord
+
+_MOST_COLUMNS: Final = 8
+"""Of classes, that a confusion matrix is printed with."""
 
 
 def print_evaluation(result: dict[str, Any], split: str) -> None:
@@ -37,13 +40,24 @@ def print_evaluation(result: dict[str, Any], split: str) -> None:
         )
     columns = ("level", "accuracy", "95 % CI", "balanced", "n", "majority", "position", "logistic")
     print_table(f"Accuracy on what was not trained on ({split})", columns, rows)
-    matrix = (result["well"] or result["cell"] or result["field"])["confusion"]
-    truth = zip(result["classes"], matrix, strict=True)
-    level = "wells" if result["well"] else "cells"
-    columns = (f"{level}: truth ↓ said →", *result["classes"])
-    print_table("Confusion", columns, [(name, *(str(n) for n in row)) for name, row in truth])
+    level = next(name for name in ("well", "cell", "field") if result[name])
+    _print_confusion(result["classes"], result[level]["confusion"], f"{level}s")
     _print_sets(result.get("conformal"))
     print_notes(result["notes"])
+
+
+def _print_confusion(classes: list[str], matrix: list[list[int]], what: str) -> None:
+    """Print the confusion matrix; of many classes, each with what it is taken for."""
+    if len(classes) <= _MOST_COLUMNS:
+        rows = [(name, *(str(n) for n in row)) for name, row in zip(classes, matrix, strict=True)]
+        print_table("Confusion", (f"{what}: truth ↓ said →", *classes), rows)
+        return
+    listed = []
+    for own, (name, row) in enumerate(zip(classes, matrix, strict=True)):
+        others = sorted((i for i in range(len(row)) if i != own and row[i]), key=lambda i: -row[i])
+        taken = ", ".join(f"{classes[i]} {row[i]}" for i in others[:3])
+        listed.append((name, str(sum(row)), f"{row[own] / max(sum(row), 1):.0%}", taken or "–"))
+    print_table("Confusion", (f"{what}: truth", "n", "right", "most often taken for"), listed)
 
 
 def _print_sets(conformal: dict[str, Any] | None) -> None:

@@ -1,6 +1,7 @@
 """What a classifier is to be fed on a study: from its architecture and settings, before anything is computed."""
 
 from pathlib import Path
+from typing import Any
 
 from cellvote.errors import ChannelError, ClassifierError, SettingsError
 from cellvote.jobs.field_measurements import field_feature_names
@@ -98,7 +99,7 @@ def _as_its_backbone(study: Study, settings: TrainSettings) -> TrainSettings:
     fed = load_classifier(folder).info.inputs
     if not fed.has_images or fed.size_px is None:
         return settings  # refused where the backbone is opened
-    known = {"cut": fed.cut, "background": fed.background, "scale": fed.scale}
+    known: dict[str, Any] = {"cut": fed.cut, "background": fed.background, "scale": fed.scale}
     if fed.unit == settings.unit == "cell":
         known["crop_size_px"] = fed.size_px[0]
     elif settings.unit == "field":

@@ -288,7 +288,7 @@ class TrainDock(StepDock):
             self.refuse(error)
 
     def _on_appeared(self, widget: QWidget) -> None:
-        QTimer.singleShot(0, self, lambda: self._scroll_to(widget))
+        QTimer.singleShot(0, self, lambda: self._scroll_to(widget))  # type: ignore[call-overload]
 
     def _scroll_to(self, widget: QWidget) -> None:
         """Bring what has just appeared to the top."""
