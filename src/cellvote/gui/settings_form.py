@@ -29,7 +29,7 @@ class SettingsForm(QWidget):
     hidden
         Settings that are asked for elsewhere.
     apart
-        Settings whose inputs whoever makes the form puts elsewhere (see `box`).
+        Settings whose rows whoever makes the form puts elsewhere (see `row`).
     fold
         Whether what is rarely changed is folded away: settings that say ``advanced`` in their ``json_schema_extra``;
         where none does, all but the first few, as the model names what matters most first.
@@ -81,7 +81,8 @@ class SettingsForm(QWidget):
             whole.addWidget(one)
         for name in self._names:
             if name in apart:
-                self._make_row(name)
+                for widget in self._make_row(name):
+                    widget.setParent(self)
             elif name not in self.advanced:
                 first.addRow(*self._make_row(name))
         self._share_label_width()
@@ -203,6 +204,11 @@ class SettingsForm(QWidget):
         if name not in self._boxes:
             self._fill(next(fold for fold in self.folds if name in fold.names))
         return self._boxes[name]
+
+    def row(self, name: str) -> tuple[QLabel, SettingBox]:
+        """The title and the input of one setting."""
+        box = self.box(name)
+        return self._labels[name], box
 
     def setting(self, name: str) -> Any:
         """The value of one setting, as it stands."""

@@ -139,7 +139,7 @@ class PredictDock(StepDock):
     def _show_votes(self) -> None:
         """Show how the votes on disk were counted; where there are none yet, what is usual."""
         study, predicted = self.state.study, self.state.facts.predicted if self.state.facts else None
-        model = Path(self.model_box.currentData() or "").name
+        model = Path(self.model_box.currentData() or (predicted.model if predicted else "")).name
         if study is None or not model:
             return
         same = predicted is not None and predicted.model == model

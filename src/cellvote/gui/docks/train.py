@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -151,7 +152,7 @@ class TrainDock(StepDock):
             "What is held out whole to find out how well the classifier does: never single cells. Two of them, such as "
             "compound,batch: what is tested shares neither with what was learned"
         )
-        self.architecture_place.addWidget(row("Architecture", self.form.box("architecture")))
+        self.architecture_place.addWidget(row(*self.form.row("architecture")))
         self.split_place.addWidget(row("Hold out by", self.split_box))
         self.form_place.addWidget(self.form)
 
@@ -288,10 +289,11 @@ class TrainDock(StepDock):
             self.refuse(error)
 
     def _on_appeared(self, widget: QWidget) -> None:
-        QTimer.singleShot(0, self, lambda: self._scroll_to(widget))
+        QTimer.singleShot(0, partial(self._scroll_to, widget))
 
     def _scroll_to(self, widget: QWidget) -> None:
-        """Bring what has just appeared to the top."""
-        if self.scroller is not None:
-            top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
-            self.scroller.verticalScrollBar().setValue(top)
+        """Bring what has just appeared to the top; for a dock that was closed meanwhile there is nothing to do."""
+        with contextlib.suppress(RuntimeError):
+            if self.scroller is not None:
+                top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
+                self.scroller.verticalScrollBar().setValue(top)
