@@ -10,7 +10,18 @@ from cellvote.errors import ClassesError
 from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
 from cellvote.study import Study
 
-_LIKELY: Final = ("class", "moa", "mechanism", "control", "phenotype", "treatment", "compound", "drug", "gene")
+_LIKELY: Final = (
+    "class",
+    "moa",
+    "mechanism",
+    "control_type",
+    "control",
+    "phenotype",
+    "treatment",
+    "compound",
+    "drug",
+    "gene",
+)
 _ROWS_SHOWN: Final = 7
 
 
@@ -55,7 +66,8 @@ class ClassChoice(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(row("Classes from", self.column_box))
+        self.column_row = row("Classes from", self.column_box)
+        layout.addWidget(self.column_row)
         layout.addWidget(self.values)
         layout.addWidget(self.none)
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from cellvote.errors import CellVoteError, ClassesError, SettingsError
 from cellvote.gui.docks.class_choice import ClassChoice
-from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
+from cellvote.gui.docks.dock import align_titles, combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
 from cellvote.gui.recipe_choice import RecipeChoice
 from cellvote.gui.setting_boxes import TitleBox
@@ -95,8 +95,9 @@ class TrainDock(StepDock):
         parts.addLayout(self.split_place)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
-        parts.addWidget(row("Device", self.device_box))
-        parts.addWidget(row("Name", self.name_line))
+        self.last_rows = (row("Device", self.device_box), row("Name", self.name_line))
+        for one in self.last_rows:
+            parts.addWidget(one)
         parts.addWidget(self.overwrite_box)
         parts.addWidget(self.predict_box)
         for widget in (self.needs, self.parts, self.results):
@@ -152,8 +153,10 @@ class TrainDock(StepDock):
             "What is held out whole to find out how well the classifier does: never single cells. Two of them, such as "
             "compound,batch: what is tested shares neither with what was learned"
         )
-        self.architecture_place.addWidget(row(*self.form.row("architecture")))
-        self.split_place.addWidget(row("Hold out by", self.split_box))
+        rows = row(*self.form.row("architecture")), row("Hold out by", self.split_box)
+        self.architecture_place.addWidget(rows[0])
+        self.split_place.addWidget(rows[1])
+        align_titles(*self.recipe.rows, *rows, self.classes.column_row, *self.last_rows)
         self.form_place.addWidget(self.form)
 
     def _on_recipe_changed(self) -> None:
