@@ -37,7 +37,7 @@ _DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 def hold_out_choices(study: Study) -> dict[str, str]:
     """Say by what can be held out whole, by the name that the settings have for it; the first is what suits."""
     columns = [str(c) for c in study.plate_map.columns if c not in {*FIELD, "imaged"}]
-    plates = {"plate": "plate"} if len(study.plates) > 1 else {}
+    plates = {"plate": "plate"} if len({key.plate for key in study.fields}) > 1 else {}
     named = {name: name for name in columns}
     if any(key.well for key in study.fields):
         return {"well": "well", **plates, "row": "row", "column": "column", **named}
