@@ -64,7 +64,7 @@ class CurveView(QWidget):
         softer = QColor(ink)
         softer.setAlphaF(0.65)
         painter.setPen(softer)
-        painter.drawText(place, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, keys)
+        painter.drawText(place.adjusted(0, 0, -6, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, keys)
         painter.setPen(QPen(quiet, 1))
         painter.drawRect(plot)
         points = [point for line in lines.values() for point in line]

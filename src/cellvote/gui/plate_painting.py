@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from cellvote.gui.colours import ink_on
 from cellvote.gui.plate_colouring import Mark, PlateColouring, WellLook
@@ -231,12 +231,10 @@ def paint_mark(painter: QPainter, rect: QRectF, mark: Mark, ink: QColor) -> None
     elif mark == "undecided":
         painter.setPen(QPen(_with_alpha(ink, 0.75), max(1.2, rect.width() * 0.08)))
         width = rect.width() * 0.16
-        painter.drawPolyline(
-            QPolygonF(
-                QPointF(rect.center().x() + width * x, rect.center().y() + width * y)
-                for x, y in ((-1.5, 0.5), (-0.75, -0.5), (0, 0.5), (0.75, -0.5), (1.5, 0.5))
-            )
-        )
+        zigzag = QPainterPath(QPointF(rect.center().x() - 1.5 * width, rect.center().y() + 0.5 * width))
+        for x, y in ((-0.75, -0.5), (0, 0.5), (0.75, -0.5), (1.5, 0.5)):
+            zigzag.lineTo(rect.center().x() + width * x, rect.center().y() + width * y)
+        painter.drawPath(zigzag)
     elif mark == "empty":
         painter.setPen(QPen(_with_alpha(ink, 0.6), max(1.0, rect.width() * 0.06)))
         size = max(1.5, rect.width() * 0.2)

@@ -40,8 +40,9 @@ class RecipeChoice(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(row("Classify", self.unit_box))
-        layout.addWidget(row("Recipe", self.recipe_box))
+        self.rows = (row("Classify", self.unit_box), row("Recipe", self.recipe_box))
+        for one in self.rows:
+            layout.addWidget(one)
         layout.addWidget(self.about)
         self._offer()
 

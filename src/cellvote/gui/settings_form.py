@@ -29,7 +29,7 @@ class SettingsForm(QWidget):
     hidden
         Settings that are asked for elsewhere.
     apart
-        Settings whose inputs whoever makes the form puts elsewhere (see `box`).
+        Settings whose rows whoever makes the form puts elsewhere (see `row`).
     fold
         Whether what is rarely changed is folded away: settings that say ``advanced`` in their ``json_schema_extra``;
         where none does, all but the first few, as the model names what matters most first.
@@ -69,8 +69,8 @@ class SettingsForm(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(4)
-        first = _form_layout()
-        whole.addLayout(first)
+        self._first = _form_layout()
+        whole.addLayout(self._first)
         if groups is None:
             folded = _advanced(model, hidden) if fold else ()
             groups = {"": folded} if folded else {}
@@ -79,18 +79,18 @@ class SettingsForm(QWidget):
         for one in self.folds:
             one.unfolded.connect(self._on_unfolded)
             whole.addWidget(one)
-        for name in self._names:
-            if name in apart:
-                self._make_row(name)
-            elif name not in self.advanced:
-                first.addRow(*self._make_row(name))
-        self._share_label_width()
+        self._apart = frozenset(apart)
+        self._open = [name for name in self._names if name not in {*self.advanced, *apart}]
+        for name in apart:
+            for widget in self._make_row(name):
+                widget.setParent(self)
         self._show_rows()
 
     def _share_label_width(self) -> None:
         """Let the inputs of all parts begin at the same place."""
-        widest = max((label.sizeHint().width() for label in self._labels.values()), default=0)
-        for label in self._labels.values() if self.advanced else ():
+        labels = [label for name, label in self._labels.items() if name not in self._apart]
+        widest = max((label.sizeHint().width() for label in labels), default=0)
+        for label in labels if self.advanced else ():
             label.setMinimumWidth(widest)
 
     # Rows, made when they are first seen: a form of sixty inputs takes longer than a window may stand still
@@ -105,8 +105,19 @@ class SettingsForm(QWidget):
         for name in fold.names:
             layout.addRow(*self._make_row(name))
         fold.set_rows(layout)
-        self._share_label_width()
+        self._on_rows_made()
         self._show_rows()
+
+    def _make_open_rows(self, shown: Collection[str]) -> None:
+        new = [name for name in self._open if name in shown and name not in self._boxes]
+        for name in new:
+            before = self._open[: self._open.index(name)]
+            self._first.insertRow(sum(one in self._boxes for one in before), *self._make_row(name))
+        if new:
+            self._on_rows_made()
+
+    def _on_rows_made(self) -> None:
+        self._share_label_width()
         if self._automatic is not None:
             self.show_automatic(self._automatic[0], sure=self._automatic[1])
 
@@ -175,6 +186,7 @@ class SettingsForm(QWidget):
     def _show_rows(self) -> None:
         """Show only the settings that the chosen architecture uses."""
         shown = set(self.names())
+        self._make_open_rows(shown)
         for name, box in self._boxes.items():
             box.setVisible(name in shown)
             self._labels[name].setVisible(name in shown)
@@ -201,8 +213,18 @@ class SettingsForm(QWidget):
     def box(self, name: str) -> SettingBox:
         """The input of one setting."""
         if name not in self._boxes:
-            self._fill(next(fold for fold in self.folds if name in fold.names))
+            fold = next((fold for fold in self.folds if name in fold.names), None)
+            if fold is None:
+                self._make_open_rows({name})
+                self._show_rows()
+            else:
+                self._fill(fold)
         return self._boxes[name]
+
+    def row(self, name: str) -> tuple[QLabel, SettingBox]:
+        """The title and the input of one setting."""
+        box = self.box(name)
+        return self._labels[name], box
 
     def setting(self, name: str) -> Any:
         """The value of one setting, as it stands."""

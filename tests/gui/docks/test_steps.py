@@ -269,7 +269,7 @@ def test_a_classifier_from_elsewhere_can_be_chosen(viewer, session, small_study,
     assert "no classifier here" in dock.step_box.message.text()
     folder = _classifier(tmp_path / "theirs")
     dock.add_elsewhere(str(folder))
-    assert dock.about.text() == "forest: a, b"
+    assert dock.about.text() == "forest on cells: a, b"
     (step,) = dock.predict_steps()
     assert step.arguments[:3] == ("predict", str(small_study.path), str(folder))
     assert step.model == "theirs"

@@ -8,9 +8,22 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from cellvote.errors import ClassesError
 from cellvote.gui.docks.dock import combo, fill_combo, row, text_label
+from cellvote.gui.vote_text import counted
+from cellvote.plates.acquisition import place_columns
 from cellvote.study import Study
 
-_LIKELY: Final = ("class", "moa", "mechanism", "control", "phenotype", "treatment", "compound", "drug", "gene")
+_LIKELY: Final = (
+    "class",
+    "moa",
+    "mechanism",
+    "control_type",
+    "control",
+    "phenotype",
+    "treatment",
+    "compound",
+    "drug",
+    "gene",
+)
 _ROWS_SHOWN: Final = 7
 
 
@@ -18,7 +31,7 @@ def class_columns(study: Study) -> dict[str, Counter[str]]:
     """List the plate-map columns that could be classes, the likeliest first, with the wells of each value."""
     imaged = study.plate_map[study.plate_map["imaged"]]
     columns = {}
-    for column in imaged.columns.drop(["plate", "well", "imaged"]):
+    for column in imaged.columns.drop([*place_columns(imaged), "imaged"]):
         counts = Counter(value for value in imaged[column] if value)
         if len(counts) > 1:
             columns[str(column)] = counts
@@ -46,6 +59,7 @@ class ClassChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._columns: dict[str, Counter[str]] = {}
+        self._what = "well"
         self.column_box = combo("The plate-map column that holds the classes")
         self.column_box.currentIndexChanged.connect(self._on_column_chosen)
         self.values = QListWidget()
@@ -55,13 +69,15 @@ class ClassChoice(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(row("Classes from", self.column_box))
+        self.column_row = row("Classes from", self.column_box)
+        layout.addWidget(self.column_row)
         layout.addWidget(self.values)
         layout.addWidget(self.none)
 
     def set_study(self, study: Study) -> None:
         """Offer the columns of a study."""
         self._columns = class_columns(study)
+        self._what = "image" if "field" in study.plate_map else "well"
         fill_combo(self.column_box, [(name, name) for name in self._columns], "")
         self.none.setVisible(not self._columns)
         self.values.setVisible(bool(self._columns))
@@ -72,7 +88,7 @@ class ClassChoice(QWidget):
         self.values.blockSignals(True)
         self.values.clear()
         for value, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            item = QListWidgetItem(f"{value}   ({n} well{'s' if n > 1 else ''})")
+            item = QListWidgetItem(f"{value}   ({counted(n, self._what)})")
             item.setData(Qt.ItemDataRole.UserRole, value)
             item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
             item.setCheckState(Qt.CheckState.Checked)

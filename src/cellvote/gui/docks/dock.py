@@ -137,6 +137,14 @@ def row(*widgets: QWidget | str) -> QWidget:
     return line
 
 
+def align_titles(*rows: QWidget) -> None:
+    """Let what stands beside the titles of rows begin at the same place."""
+    titles = [title for one in rows if (title := one.findChild(QLabel)) is not None]
+    widest = max((title.sizeHint().width() for title in titles), default=0)
+    for title in titles:
+        title.setMinimumWidth(widest)
+
+
 def combo(tooltip: str, *, least: int = 8) -> QComboBox:
     """Make a choice that takes the room there is, however long its entries, and at least so many characters."""
     box = QComboBox()

@@ -123,7 +123,8 @@ class PredictDock(StepDock):
         self._on_running_changed()
         folder = self._folder()
         self.card_button.setVisible(folder is not None and card_path(folder) is not None)
-        self._unit = "cell"
+        predicted = self.state.facts.predicted if self.state.facts else None
+        self._unit = predicted.unit if predicted is not None else "cell"
         said = ""
         if folder is not None:
             try:
@@ -139,7 +140,7 @@ class PredictDock(StepDock):
     def _show_votes(self) -> None:
         """Show how the votes on disk were counted; where there are none yet, what is usual."""
         study, predicted = self.state.study, self.state.facts.predicted if self.state.facts else None
-        model = Path(self.model_box.currentData() or "").name
+        model = Path(self.model_box.currentData() or (predicted.model if predicted else "")).name
         if study is None or not model:
             return
         same = predicted is not None and predicted.model == model
@@ -166,6 +167,8 @@ class PredictDock(StepDock):
             self.legend.set_content([])
             self.legend_title.hide()
             return
+        if not self.model_box.currentData():
+            self._on_model_chosen()
         self._show_votes()
         counts = Counter(predicted.cells["class"])
         colours = class_colours(len(predicted.classes))

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -12,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from cellvote.errors import CellVoteError, ClassesError, SettingsError
 from cellvote.gui.docks.class_choice import ClassChoice
-from cellvote.gui.docks.dock import combo, fill_combo, heading, row, text_label
+from cellvote.gui.docks.dock import align_titles, combo, fill_combo, heading, row, text_label
 from cellvote.gui.docks.step_dock import StepDock
 from cellvote.gui.recipe_choice import RecipeChoice
 from cellvote.gui.setting_boxes import TitleBox
@@ -36,7 +37,7 @@ _DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 def hold_out_choices(study: Study) -> dict[str, str]:
     """Say by what can be held out whole, by the name that the settings have for it; the first is what suits."""
     columns = [str(c) for c in study.plate_map.columns if c not in {*FIELD, "imaged"}]
-    plates = {"plate": "plate"} if len(study.plates) > 1 else {}
+    plates = {"plate": "plate"} if len({key.plate for key in study.fields}) > 1 else {}
     named = {name: name for name in columns}
     if any(key.well for key in study.fields):
         return {"well": "well", **plates, "row": "row", "column": "column", **named}
@@ -94,8 +95,9 @@ class TrainDock(StepDock):
         parts.addLayout(self.split_place)
         parts.addWidget(heading("Settings"))
         parts.addLayout(self.form_place)
-        parts.addWidget(row("Device", self.device_box))
-        parts.addWidget(row("Name", self.name_line))
+        self.last_rows = (row("Device", self.device_box), row("Name", self.name_line))
+        for one in self.last_rows:
+            parts.addWidget(one)
         parts.addWidget(self.overwrite_box)
         parts.addWidget(self.predict_box)
         for widget in (self.needs, self.parts, self.results):
@@ -151,8 +153,10 @@ class TrainDock(StepDock):
             "What is held out whole to find out how well the classifier does: never single cells. Two of them, such as "
             "compound,batch: what is tested shares neither with what was learned"
         )
-        self.architecture_place.addWidget(row("Architecture", self.form.box("architecture")))
-        self.split_place.addWidget(row("Hold out by", self.split_box))
+        rows = row(*self.form.row("architecture")), row("Hold out by", self.split_box)
+        self.architecture_place.addWidget(rows[0])
+        self.split_place.addWidget(rows[1])
+        align_titles(*self.recipe.rows, *rows, self.classes.column_row, *self.last_rows)
         self.form_place.addWidget(self.form)
 
     def _on_recipe_changed(self) -> None:
@@ -288,10 +292,11 @@ class TrainDock(StepDock):
             self.refuse(error)
 
     def _on_appeared(self, widget: QWidget) -> None:
-        QTimer.singleShot(0, self, lambda: self._scroll_to(widget))  # type: ignore[call-overload]
+        QTimer.singleShot(0, partial(self._scroll_to, widget))
 
     def _scroll_to(self, widget: QWidget) -> None:
-        """Bring what has just appeared to the top."""
-        if self.scroller is not None:
-            top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
-            self.scroller.verticalScrollBar().setValue(top)
+        """Bring what has just appeared to the top; for a dock that was closed meanwhile there is nothing to do."""
+        with contextlib.suppress(RuntimeError):
+            if self.scroller is not None:
+                top = widget.mapTo(self.scroller.widget(), QPoint(0, 0)).y()
+                self.scroller.verticalScrollBar().setValue(top)
