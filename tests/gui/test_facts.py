@@ -1,14 +1,30 @@
 """What the plate view tells, in colours and in words, without a window."""
 
+from pathlib import Path
+
 import pytest
-from tests.gui.conftest import write_masks, write_predictions
+from tests.gui.conftest import study_of_images, write_field_predictions, write_masks, write_predictions
 
 from cellvote.gui.colours import CLASS_COLOURS, RIGHT_COLOUR, WRONG_COLOUR
 from cellvote.gui.facts import PlateFacts, read_facts
+from cellvote.gui.field_content import read_content
+from cellvote.gui.image_list import listed_images
 from cellvote.gui.plate_colouring import colour_plate
-from cellvote.gui.plate_columns import CELLS, CORRECT, MAP, SHARE_OF, VOTE, VOTE_SHARE, colourings
+from cellvote.gui.plate_columns import (
+    AGREEMENT,
+    CELLS,
+    CORRECT,
+    MAP,
+    MARGIN,
+    SET_SIZE,
+    SHARE_OF,
+    VOTE,
+    VOTE_SHARE,
+    colourings,
+    plate_column,
+)
 from cellvote.gui.predicted import Vote
-from cellvote.gui.vote_text import field_text, number, set_words, truth_words, vote_words, well_tooltip
+from cellvote.gui.vote_text import field_text, image_text, number, set_words, truth_words, vote_words, well_tooltip
 from cellvote.plates.acquisition import FieldKey
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table
@@ -191,3 +207,58 @@ def test_an_undecided_vote_says_what_led_and_is_not_called_a_class() -> None:
 )
 def test_a_conformal_set_is_said_in_words(held: tuple[str, ...], words: str) -> None:
     assert set_words(held) == words
+
+
+# Fields that were classified as a whole
+
+
+def test_a_field_that_was_classified_as_a_whole_says_how_likely_its_class_is(small_study: Study) -> None:
+    write_field_predictions(small_study)
+    facts = read_facts(small_study, "watershed", "whole")
+    assert facts.problem == ""
+    assert not facts.predicted.of_cells
+    key = FieldKey("plate", "A02", 1)
+    text = field_text(key, facts.predicted, 4, with_plate=False, n_fields=2)
+    assert text.splitlines() == [
+        "A02 field 1 · taxol · probability 0.80 · true: taxol ✓",
+        "whole well (2 fields) · taxol · 100 % of 1 field · margin 1.00 · true: taxol ✓",
+    ]
+    content = read_content(small_study, key, "watershed", facts)
+    assert content.overlay is None, "no cell was classified"
+    assert content.masks is not None
+    assert colour_plate(facts, "plate", VOTE).wells["A02"].colour == CLASS_COLOURS[1]
+    assert "share of fields right" in colourings(facts)["accuracy"].title
+
+
+def test_images_without_wells_have_a_vote_and_a_truth_each(tmp_path: Path) -> None:
+    study = study_of_images(tmp_path)
+    write_field_predictions(study)
+    facts = read_facts(study, "", "whole")
+    assert facts.predicted.truth == facts.predicted.wells == {}
+    votes = {one.name: (one.vote, one.truth) for one in listed_images(facts, study.plates[0])}
+    assert votes["a"] == ("taxol", "DMSO")
+    assert votes["b"] == ("taxol", "taxol")
+    key = next(key for key, said in facts.images.items() if said["image_name"] == "a")
+    assert image_text(key, facts, None) == "a\ntaxol · probability 0.70 · true: DMSO ✗"
+
+
+# Doubt
+
+
+def test_sets_margins_and_undecided_votes_can_be_seen_on_the_plate(small_study: Study) -> None:
+    path = small_study.predictions_folder("model") / "wells.parquet"
+    table = read_table(path).set_index("well", drop=False)
+    table["in_set_DMSO"], table["in_set_taxol"] = True, table["well"].isin(["A02", "A03", "B02"])
+    table.loc["A02", ["in_set_DMSO", "in_set_taxol"]] = False
+    table.loc["B01", "class"] = UNDECIDED
+    write_table(path, table.reset_index(drop=True))
+    facts = read_facts(small_study, "watershed", "model")
+    sizes = plate_column(facts, SET_SIZE)
+    assert [sizes.words(("plate", well)) for well in ("A01", "A02", "A03")] == ["1 class", "no class", "2 classes"]
+    assert plate_column(facts, MARGIN).words(A01) == "0.50"
+    coloured = colour_plate(facts, "plate", VOTE)
+    assert (coloured.wells["B01"].mark, coloured.wells["A03"].mark) == ("undecided", "tie")
+    assert {"tie", "undecided"} <= {entry.name for entry in coloured.entries}
+    text = field_text(FieldKey("plate", "A03", 1), facts.predicted, 4, with_plate=False, n_fields=2)
+    assert text.endswith("90 % set: DMSO, taxol")
+    assert AGREEMENT not in colourings(facts), "with one field in each well there is nothing to agree on"
