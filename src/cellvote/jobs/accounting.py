@@ -19,6 +19,7 @@ from cellvote.study import Study
 from cellvote.voting.evaluation import GROUP, baseline_score, evaluate_predictions
 from cellvote.voting.metrics import codes_of
 from cellvote.voting.position import compare_with_position, position_warning
+from cellvote.voting.settings import usual_votes
 from cellvote.voting.temperature import Temperature, calibrate
 from cellvote.voting.vote import PREFIX, VoteSettings, vote
 
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 
 def usual_vote_settings(study: Study, unit: str = "cell") -> VoteSettings:
-    """Give the settings of a vote that were not chosen: a field without wells, or taken as a whole, counts alone."""
-    alone = unit == "field" or "field" in place_columns(study.plate_map)
-    return VoteSettings(min_cells=1) if alone else VoteSettings()
+    """Give the settings of a vote that were not chosen, as `voting.settings.usual_votes` has them."""
+    return usual_votes(of_fields=unit == "field", have_wells="field" not in place_columns(study.plate_map))
 
 
 def transductive_note(settings: Mapping[str, Any]) -> list[str]:

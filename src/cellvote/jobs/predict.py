@@ -351,7 +351,7 @@ def _report(result: dict[str, Any], classifier: Classifier, notes: list[str], *,
         "conformal": result["conformal"],
         "drawn": result["drawn"],
         "position": info.metrics.get("position") if at_home else None,
-        "notes": [*notes, *result["notes"]],
+        "notes": list(dict.fromkeys([*(info.metrics.get("notes", []) if at_home else []), *notes, *result["notes"]])),
     }
 
 

@@ -117,3 +117,19 @@ class VoteSettings(BaseModel, frozen=True, extra="forbid"):
         if self.undecided_unless_single and self.set_level is None:
             raise ValueError("undecided_unless_single decides by conformal sets: give set_level, too")
         return self
+
+
+def usual_votes(*, of_fields: bool, have_wells: bool) -> VoteSettings:
+    """Give the settings of a vote that were not chosen.
+
+    Parameters
+    ----------
+    of_fields
+        Whether fields are classified as a whole: the only one of a field is not asked for its class but for its
+        probabilities, so that shares, margins and conformal sets say how sure it is.
+    have_wells
+        Whether images have wells: where they have none, a field may show a single cell.
+    """
+    if of_fields:
+        return VoteSettings(method="mean-probability", min_cells=1)
+    return VoteSettings() if have_wells else VoteSettings(min_cells=1)

@@ -22,7 +22,7 @@ from cellvote.gui.step_runner import Step, cellvote_step
 from cellvote.gui.vote_text import counted, percent
 from cellvote.study import Study
 from cellvote.study.atomic import read_json
-from cellvote.voting.vote import VoteSettings
+from cellvote.voting.settings import VoteSettings, usual_votes
 
 DOCK: Final = "predict"
 PREDICTING: Final = "Predicting"
@@ -255,12 +255,8 @@ class PredictDock(StepDock):
 
 
 def usual_settings(study: Study, unit: str) -> VoteSettings:
-    """Give the usual settings of a vote: a field without wells, or taken as a whole, counts alone.
-
-    The same as `cellvote.jobs.accounting.usual_vote_settings`, which takes seconds to import.
-    """
-    alone = unit == "field" or "field" in study.plate_map
-    return VoteSettings(min_cells=1) if alone else VoteSettings()
+    """Give the usual settings of a vote in a study."""
+    return usual_votes(of_fields=unit == "field", have_wells="field" not in study.plate_map)
 
 
 def _about(info: dict[str, Any], unit: str) -> str:
