@@ -3,7 +3,7 @@
 What a step computes with is imported inside its command, so that `cellvote --help` answers at once.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -155,38 +155,19 @@ def train(
         for one in classes:
             print_dry_run(dry_run_train(opened, plan_training(opened, one, settings), device), json=json)
         return
-    if len(classes) > 1 or "*" in classes[0].partition("=")[0]:
-        with watching("Train", progress) as (report, cancel):
-            targets = train_targets(
-                opened,
-                classes,
-                settings=settings,
-                name=name,
-                device=device,
-                overwrite=overwrite,
-                workers=workers,
-                scheduler=scheduler,
-                report=report,
-                cancel=cancel,
-            )
+    where: dict[str, Any] = {"device": device, "workers": workers, "scheduler": scheduler}
+    how: dict[str, Any] = {"settings": settings, "name": name, "overwrite": overwrite, **where}
+    with watching("Train", progress) as (report, cancel):
+        if len(classes) > 1 or "*" in classes[0].partition("=")[0]:
+            targets = train_targets(opened, classes, **how, report=report, cancel=cancel)
+        else:
+            info = train_study(opened, classes[0], **how, report=report, cancel=cancel).info
+            targets = []
+    if targets:
         print_targets(targets, f"held out by {settings.split_by}", json=json)
         return
-    with watching("Train", progress) as (report, cancel):
-        classifier = train_study(
-            opened,
-            classes[0],
-            settings=settings,
-            name=name,
-            device=device,
-            overwrite=overwrite,
-            workers=workers,
-            scheduler=scheduler,
-            report=report,
-            cancel=cancel,
-        )
-    info = classifier.info
     if json:
-        print_json({"model": info.name, "folder": str(classifier.folder), **info.metrics})
+        print_json({"model": info.name, "folder": str(opened.model_folder(info.name)), **info.metrics})
         return
     split = f"held out by {info.split_by}"
     out.print(f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, {escape(split)}")
