@@ -198,7 +198,7 @@ def test_the_window_shows_the_votes_of_whole_fields_and_colours_no_cell(study: S
     assert not predicted.of_cells
     assert len(predicted.fields) == 24
     assert set(predicted.truth.values()) == set(SPOT_CLASSES)
-    assert " of 1 field · " in vote_words(predicted.fields[study.fields[0]])
+    assert " · probability " in vote_words(predicted.fields[study.fields[0]])
     content = read_content(study, study.fields[0], "", facts)
     assert content.overlay is None
     assert content.error == ""

@@ -143,7 +143,7 @@ def test_images_are_known_again_whether_corrected_or_not(study: Study) -> None:
     def hashes() -> list[str]:
         from cellvote.jobs.probabilities import image_hashes
 
-        return image_hashes(study, "watershed")["image_hash"].tolist()
+        return image_hashes(study, "cell", "watershed")["image_hash"].tolist()
 
     before = hashes()
     correct(study)

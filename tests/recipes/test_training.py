@@ -130,6 +130,8 @@ def test_a_file_that_is_no_recipe_is_refused(content: bytes, message: str, tmp_p
 @pytest.mark.slow
 def test_the_quick_recipe_tells_nuclei_of_plates_never_seen_apart(real_data: Path, tmp_path: Path) -> None:
     study = Study.create(tmp_path / "s", read_plate(real_data / "mitocheck_crops"))
-    settings = settings_of_recipe("quick", {"unit": "field", "split_by": "plate", "leaks": "report"})
+    shorter = {"epochs": 5, "folds": 2, "views": 1}
+    settings = settings_of_recipe("quick", {"unit": "field", "split_by": "plate", **shorter})
     trained = train_study(study, "class_name", settings=settings, device="cpu")
-    assert trained.info.metrics["field"]["accuracy"] >= 0.70
+    measured = trained.info.metrics["baselines"]["measurements"]["field"]["accuracy"]
+    assert trained.info.metrics["field"]["accuracy"] > measured - 0.1

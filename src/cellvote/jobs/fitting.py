@@ -145,8 +145,6 @@ def _fit_networks(
         cancel=cancel,
     )
     notes = (*([f"networks start {start.note}"] if start.note else []), *trained.notes)
-    if settings.adapt_to_plate:
-        notes += ("transductive: normalisation is estimated anew on each plate that is predicted, held-out ones too.",)
     return Fitted(constants, training.stages.column, trained.tuned, dict(start.about), notes)
 
 

@@ -89,7 +89,7 @@ def _empty_network(info: ClassifierInfo) -> Any:
         info.architecture,
         channels=info.inputs.n_channels,
         size_px=info.inputs.size_px or 0,
-        n_classes=n_scores(info.settings, len(info.classes)),
+        n_classes=n_scores({"architecture": info.architecture, **info.settings}, len(info.classes)),
         n_measurements=len(info.inputs.columns) if info.inputs.has_measurements else 0,
     )
 

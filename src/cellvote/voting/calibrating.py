@@ -177,7 +177,7 @@ def _vote_scores(
             "apart": unit.to_numpy(object) if level == "treatment" else folds_apart(about),
             "class_name": about["truth"].astype("str"),
             "n_cells": votes["n_cells"],
-            "weight": 1 / unit.map(unit.value_counts()),
+            "weight": 1 / unit.map(unit.value_counts()).astype(float),
             **{score: score_classes(shares, score, chance)[rows, codes] for score in SET_SCORES},
         }
     )

@@ -73,9 +73,12 @@ def test_clicking_a_well_shows_it(viewer, opened: PlateDock, session: Session, q
 def test_every_column_and_the_cell_count_can_colour_the_plate(opened: PlateDock) -> None:
     titles = choices(opened.looking.colour_box)
     votes = ["Vote and its share", "Vote", "Vote right or wrong", "Accuracy: share of cells right"]
-    assert titles[:7] == ["Votes", *votes, "Share of DMSO", "Share of taxol"]
-    assert titles[7:10] == ["Cells", "Cell count", "Failed fields"]
-    assert {"Plate map", "drug", "dose"} <= set(titles[10:])
+    assert titles[:5] == ["Votes", *votes]
+    cells = titles.index("Cells")
+    assert titles[cells - 2 : cells] == ["Share of DMSO", "Share of taxol"]
+    assert "Margin of the vote" in titles[5:cells]
+    assert titles[cells : cells + 3] == ["Cells", "Cell count", "Failed fields"]
+    assert {"Plate map", "drug", "dose"} <= set(titles[cells + 3 :])
     for key in opened.looking.colour_box.choices():
         opened.looking.colour_box.choose(key)
         assert opened.looking.view.colouring().wells["A01"].colour or key.startswith("map:")

@@ -163,9 +163,9 @@ def test_what_is_rarely_changed_is_folded_by_what_it_is_about(viewer, session, s
     assert folds["How images are varied"].isHidden(), "a forest has no images"
     dock.form.setValue({"architecture": "small-resnet"})
     assert "flips" in folds["How images are varied"].names
-    assert folds["How images are varied"].button.text() == "How images are varied (11)"
+    assert folds["How images are varied"].button.text() == "How images are varied (12)"
     dock.form.setValue({"flips": False})
-    assert folds["How images are varied"].button.text() == "How images are varied (11) · 1 changed"
+    assert folds["How images are varied"].button.text() == "How images are varied (12) · 1 changed"
     assert "flips=false" in " ".join(dock.form.assignments()).lower()
 
 

@@ -1,6 +1,7 @@
 """Frozen backbones: opened from timm or from a classifier, and kept with the head that is trained on them."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cellvote.learning.architectures import build_architecture
 from cellvote.learning.classifier import ClassifierInfo
 from cellvote.learning.inputs import Inputs
 from cellvote.learning.networks.frozen_backbone import open_backbone, read_backbone, write_backbone
+from cellvote.learning.weights_note import write_note
 from cellvote.study.atomic import write_json, write_table
 
 IMAGES = torch.rand(3, 2, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -54,8 +56,10 @@ def write_classifier(folder: Path, architecture: str, inputs: Inputs) -> dict[st
             network = build_architecture(architecture, channels=2, size_px=64, n_classes=2)
             tensors |= {f"fold{fold}/{name}": tensor for name, tensor in network.state_dict().items()}
         safetensors.torch.save_file(tensors, folder / "model.safetensors")
+        write_note(folder / "model.safetensors", info)
     else:
-        (folder / "model.skops").write_bytes(b"")
+        zipfile.ZipFile(folder / "model.skops", "w").close()
+        write_note(folder / "model.skops", info)
     return tensors
 
 

@@ -128,7 +128,16 @@ def read_checkpoint(path: Path, run: str, learner: nn.Module, optimizer: torch.o
         index, _, what = name.partition("/")
         saved["state"].setdefault(int(index), {})[what] = tensor
     optimizer.load_state_dict(saved)
+    _lay_out_as_weights(optimizer)
     return Checkpoint(state, _below(tensors, "best"), _below(tensors, "average"))
+
+
+def _lay_out_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Lay moments out in memory as the weights are: else other kernels compute them, and round differently."""
+    for weight, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape and value.ndim:
+                kept[name] = torch.empty_like(weight).copy_(value)
 
 
 def run_name(facts: dict[str, Any]) -> str:
