@@ -13,7 +13,8 @@ ACCURACY, BALANCED = "accuracy", "balanced"
 BASELINES: Final = ("chance", "majority", "position", "measurements")
 HOLD, SET_SIZE = "sets hold it", "classes in a set"
 
-_BY_PLACE: Final = "the position on the plate alone"
+_CAUTIONS: Final = ("the position on the plate alone", "the split leaks")
+"""How notes begin that put the figures themselves in doubt."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def read_account(model_folder: Path, evaluation: Mapping[str, Any] | None = None
     if sets:
         rows[HOLD] = {level: Figure(float(one["coverage"])) for level, one in sets.items()}
         rows[SET_SIZE] = {level: Figure(float(one["mean_set_size"])) for level, one in sets.items()}
-    notes = [str(note) for note in metrics.get("notes", [])]
-    cautions = tuple(dict.fromkeys(note for note in notes if note.startswith(_BY_PLACE)))
+    said = [*(info.get("metrics") or {}).get("notes", []), *metrics.get("notes", [])]  # training knows of leaks, too
+    notes = list(dict.fromkeys(str(note) for note in said))
+    cautions = tuple(note for note in notes if note.startswith(_CAUTIONS))
     return Account(
         split_by=str(metrics.get("split_by") or info.get("split_by", "")),
         levels={level: int(one.get("n", 0)) for level, one in found.items()},
@@ -95,7 +97,7 @@ def read_account(model_folder: Path, evaluation: Mapping[str, Any] | None = None
         set_level=float(conformal["level"]) if sets else None,
         calibration=_calibration(metrics.get("calibration") or {}),
         cautions=tuple(f"{note[0].upper()}{note[1:]}" for note in cautions),
-        notes=tuple(dict.fromkeys(note for note in notes if note not in cautions)),
+        notes=tuple(note for note in notes if note not in cautions),
     )
 
 

@@ -460,6 +460,9 @@ def test_a_classifier_that_does_no_better_than_the_place_is_called_out(study: St
     account = read_account(path.parent)
     assert account.cautions == ("The position on the plate alone gets 75% of the held-out wells right: …",)
     assert account.notes == ("a note",)
+    checked = read_account(path.parent, {**info["metrics"], "notes": ["of the sets"]})
+    assert checked.notes == ("a note", "of the sets"), "what training knows is not forgotten"
+    assert checked.cautions == account.cautions
 
 
 def test_a_model_card_is_shown_and_nothing_in_it_is_fetched(viewer, session, study: Study, qtbot, settle) -> None:
