@@ -129,9 +129,9 @@ def test_a_file_that_is_no_recipe_is_refused(content: bytes, message: str, tmp_p
 
 @pytest.mark.slow
 def test_the_quick_recipe_tells_nuclei_of_plates_never_seen_apart(real_data: Path, tmp_path: Path) -> None:
+    """A very short form: five epochs are enough to be ahead of the commonest class, and for no more."""
     study = Study.create(tmp_path / "s", read_plate(real_data / "mitocheck_crops"))
-    shorter = {"epochs": 5, "folds": 2, "views": 1}
-    settings = settings_of_recipe("quick", {"unit": "field", "split_by": "plate", **shorter})
-    trained = train_study(study, "class_name", settings=settings, device="cpu")
-    measured = trained.info.metrics["baselines"]["measurements"]["field"]["accuracy"]
-    assert trained.info.metrics["field"]["accuracy"] > measured - 0.1
+    settings = settings_of_recipe("quick", {"unit": "field", "split_by": "plate", "epochs": 5, "folds": 2, "views": 1})
+    trained = train_study(study, "class_name=Interphase,Apoptosis,OutOfFocus", settings=settings, device="cpu")
+    found = trained.info.metrics
+    assert found["field"]["accuracy"] > found["baselines"]["majority"]["field"]["accuracy"]
