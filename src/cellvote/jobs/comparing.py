@@ -1,6 +1,9 @@
 """Compare every compound with the negative controls: whether its cells can be told from theirs at all."""
 
+from typing import Final
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import ClassesError, PlateMapError
@@ -16,7 +19,9 @@ from cellvote.study.corrections import refuse_unmeasured_corrections
 from cellvote.study.illumination import check_cells_are_current
 from cellvote.voting.metrics import Codes, codes_of, score
 
-ALL: str = "all compounds"
+IntArray = npt.NDArray[np.int64]
+
+ALL: Final = "all compounds"
 """The row of all compounds together against the controls."""
 
 
@@ -71,22 +76,39 @@ def compare_with_control(
     )
     features = feature_matrix(table, inputs)
     keys = place_columns(wells)
-    well = pd.MultiIndex.from_frame(wells[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys]))
+    well = pd.MultiIndex.from_frame(wells[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys])).astype(np.int64)
     compounds = sorted(set(wells["compound"]) - {""})
     rows = []
     for done, compound in enumerate([ALL, *compounds], start=1):
         cancel.raise_if_cancelled()
-        taken = (wells["compound"] == compound) | (wells["compound"] == "") if compound != ALL else wells["plate"] != ""
-        chosen = np.flatnonzero(taken & np.isin(np.arange(len(wells)), well))
-        of_cells = np.flatnonzero(np.isin(well, chosen))
-        own = wells.iloc[chosen].reset_index(drop=True)
-        own["class_name"] = np.where(own["compound"] == "", "control", "compound")
-        position = np.searchsorted(chosen, well[of_cells])
-        rows.append({"compound": compound, **_compare(own, study, features[of_cells], position, split_by, folds, seed)})
+        own, of_cells, position = _wells_of(compound, wells, well)
+        found = _compare(own, study, features[of_cells], position, split_by, folds, seed)
+        rows.append({"compound": compound, **found})
         report(Progress(done, len(compounds) + 1, compound, f"{len(of_cells):,} cells"))
     result = pd.DataFrame(rows)
     first = result.iloc[:1]
     return pd.concat([first, result.iloc[1:].sort_values("auc", ascending=False)], ignore_index=True)
+
+
+def _wells_of(compound: str, wells: pd.DataFrame, well: IntArray) -> tuple[pd.DataFrame, IntArray, IntArray]:
+    """Take the wells of a compound and of the controls that have cells.
+
+    Parameters
+    ----------
+    well
+        (N,) row of ``wells`` that each cell is in; −1 for other wells.
+
+    Returns
+    -------
+    DataFrame, ndarray, ndarray
+        These wells with ``class_name``; which cells are in them; and in which of them each of these is.
+    """
+    taken = (wells["compound"] == compound) | (wells["compound"] == "") if compound != ALL else wells["plate"] != ""
+    chosen = np.flatnonzero(taken & np.isin(np.arange(len(wells)), well))
+    of_cells = np.flatnonzero(np.isin(well, chosen))
+    own = wells.iloc[chosen].reset_index(drop=True)
+    own["class_name"] = np.where(own["compound"] == "", "control", "compound")
+    return own, of_cells, np.searchsorted(chosen, well[of_cells]).astype(np.int64)
 
 
 def _wells(study: Study, column: str) -> pd.DataFrame:

@@ -85,15 +85,9 @@ def train_study(
     check_device(device, plan.inputs)
     leaks: list[str] = []
     if overwrite or not (folder / "model.json").exists():  # before anything is written
+        stop = chosen.leaks == "stop"
         leaks = audit_training(
-            study,
-            plan.fields,
-            plan.split,
-            plan.wells,
-            chosen.split_by,
-            stop=chosen.leaks == "stop",
-            report=report,
-            cancel=cancel,
+            study, plan.fields, plan.split, plan.wells, chosen.split_by, stop=stop, report=report, cancel=cancel
         )
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
@@ -112,12 +106,27 @@ def train_study(
         report=report,
         cancel=cancel,
     )
+    notes = [*leaks, *fitted.notes, *_lost_note(lost)]
+    return _write_classifier(study, plan, folder, name, fitted, notes, device, cancel)
+
+
+def _write_classifier(
+    study: Study,
+    plan: TrainingPlan,
+    folder: Path,
+    name: str,
+    fitted: Fitted,
+    notes: list[str],
+    device: str,
+    cancel: CancelToken,
+) -> Classifier:
+    """Hold fitted models to account, and write all that makes them a classifier; ``model.json`` makes it count."""
     write_table(folder / "split.parquet", _split_table(study, plan))
     info = _describe(study, plan, name, fitted)
     write_note(folder / weights_name(info.architecture), info)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
     metrics, temperature, held_out = hold_to_account(study, plan, draft, device, cancel)
-    metrics["notes"] = [*leaks, *fitted.notes, *_lost_note(lost), *metrics["notes"]]
+    metrics["notes"] = [*notes, *metrics["notes"]]
     write_calibration(folder, fit_conformal(held_out, study.treatments))
     info = info.model_copy(update={"metrics": metrics, "calibration": temperature.model_dump(mode="json")})
     write_json(folder / "model.json", info.model_dump(mode="json"))

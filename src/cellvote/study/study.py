@@ -6,40 +6,24 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ValidationError
 
 from cellvote.errors import SegmentationError, StudyError
 from cellvote.plates.acquisition import FIELD, LABEL_COLUMNS, POSITION_COLUMNS, Acquisition, FieldKey, place_columns
 from cellvote.plates.fields import FieldReading, read_field
 from cellvote.plates.pixels import Pixels
 from cellvote.plates.plate_map import checked_plate_map, read_and_join, treatments
-from cellvote.study.atomic import read_json, read_table, write_json, write_table
+from cellvote.study.atomic import read_table, write_json, write_table
 from cellvote.study.field_choice import choose_fields
 from cellvote.study.flows import Flows, read_flows
 from cellvote.study.illumination import corrected
+from cellvote.study.info import RESTORE, SCHEMA_VERSION, StudyInfo, read_info
 from cellvote.study.places import SUFFIX, checked_name, field_file, study_path
 
 __all__ = ["SCHEMA_VERSION", "SUFFIX", "Study", "StudyInfo", "checked_name", "field_file", "study_path"]
-
-SCHEMA_VERSION: Final = 1
-
-_RESTORE: Final = "It is written once, with the study: copy it back from a backup, or create the study anew."
-
-
-class StudyInfo(BaseModel, frozen=True):
-    """What ``study.json`` holds."""
-
-    schema_version: int = SCHEMA_VERSION
-    source: str
-    layout: str
-    channels: tuple[str, ...]
-    pixel_size_um: float | None = None
-    reading: FieldReading = FieldReading()
-    problems: tuple[str, ...] = ()
 
 
 class Study:
@@ -128,14 +112,7 @@ class Study:
         path = study_path(path)
         if not (path / "study.json").is_file():
             raise StudyError(f"{path}: there is no study here. Make one with: cellvote create {path} IMAGES")
-        content = read_json(path / "study.json", _RESTORE)
-        found = content.get("schema_version") if isinstance(content, dict) else None
-        if isinstance(found, int) and found > SCHEMA_VERSION:
-            raise StudyError(f"{path}: was written by a newer CellVote. Update: pip install -U cellvote")
-        try:
-            return cls(path, StudyInfo.model_validate(content))
-        except ValidationError as error:
-            raise StudyError(f"{path / 'study.json'}: is damaged ({error.error_count()} entries).") from error
+        return cls(path, read_info(path / "study.json"))
 
     # What was imaged
 
@@ -158,7 +135,7 @@ class Study:
         StudyError
             Where a path leaves the folder of the images: nothing is read from elsewhere.
         """
-        table = read_table(self.path / "images.parquet", remedy=_RESTORE)
+        table = read_table(self.path / "images.parquet", remedy=RESTORE)
         if "sample" not in table:
             table["sample"] = np.int8(0)
         self._refuse_strays(table)
@@ -192,7 +169,7 @@ class Study:
     def positions(self) -> pd.DataFrame | None:
         """Stage positions of the fields: ``plate``, ``well``, ``field``, ``x_um``, ``y_um``; None where not known."""
         path = self.path / "positions.parquet"
-        return read_table(path, remedy=_RESTORE) if path.exists() else None
+        return read_table(path, remedy=RESTORE) if path.exists() else None
 
     @cached_property
     def source_labels(self) -> pd.DataFrame | None:
@@ -206,14 +183,14 @@ class Study:
         path = self.path / "labels.parquet"
         if not path.exists():
             return None
-        table = read_table(path, remedy=_RESTORE)
+        table = read_table(path, remedy=RESTORE)
         self._refuse_strays(table)
         return table
 
     @cached_property
     def plate_map(self) -> pd.DataFrame:
         """One row per well: ``plate``, ``well``, ``imaged``, then the columns of the plate maps as text."""
-        return read_table(self.path / "platemap.parquet", remedy=_RESTORE)
+        return read_table(self.path / "platemap.parquet", remedy=RESTORE)
 
     def write_plate_map(self, table: pd.DataFrame) -> None:
         """Replace the plate map by an edited one, of the same wells; the old one stays where it cannot be written.

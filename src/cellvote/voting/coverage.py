@@ -58,13 +58,8 @@ def evaluate_sets(
         )
     if calibration is None:
         return None, ["conformal: the classifier was trained before votes were calibrated. Train it again."]
-    result: dict[str, Any] = {
-        "level": settings.set_level,
-        "coverage": None,
-        "mean_set_size": None,
-        "score": settings.set_score,
-        "per_class": settings.set_per_class,
-    }
+    result: dict[str, Any] = {"level": settings.set_level, "coverage": None, "mean_set_size": None}
+    result |= {"score": settings.set_score, "per_class": settings.set_per_class}
     notes, units = [], {}
     for level in _LEVELS:
         found = _level(predictions, level, treatments, settings, calibration)

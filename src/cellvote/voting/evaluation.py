@@ -72,9 +72,7 @@ def evaluate_predictions(
     else:
         notes.append("cell: fields are classified as a whole, see the field level.")
     for level in ("field", "well", "treatment"):
-        table = predictions
-        if level == "treatment":
-            table = _with_treatment(predictions, treatments)
+        table = _with_treatment(predictions, treatments) if level == "treatment" else predictions
         result[level], note = _level(table, level, classes, settings, independent, calibration)
         notes += [note] if note else []
     result["calibration"] = {"ece": expected_calibration_error(probabilities, truth)}

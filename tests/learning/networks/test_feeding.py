@@ -70,7 +70,7 @@ def test_what_is_read_ahead_from_a_file_is_what_is_in_memory(tmp_path: Path) -> 
 
 
 def reading_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "cellvote-read-ahead"]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("cellvote-read-ahead")]
 
 
 def test_the_reading_thread_ends_with_whoever_asks_for_batches(tmp_path: Path) -> None:

@@ -59,14 +59,8 @@ def build_architecture(
         raise ClassifierError(f"{name} has no network of its own: it uses that of its backbone.")
     architecture = find_architecture(name)
     height_px, width_px = (size_px, size_px) if isinstance(size_px, int) else size_px
-    shape = NetworkShape(
-        channels,
-        height_px,
-        width_px,
-        output_count(architecture, n_classes),
-        n_measurements,
-        _chosen(pretrained),
-    )
+    n_outputs = output_count(architecture, n_classes)
+    shape = NetworkShape(channels, height_px, width_px, n_outputs, n_measurements, _chosen(pretrained))
     _check(architecture, shape, xavier=xavier)
     if architecture.build is None:  # no architecture with a network lacks it
         raise ClassifierError(f"{name} has no network.")

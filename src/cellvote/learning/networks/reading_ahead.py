@@ -1,9 +1,10 @@
 """Reading ahead: a thread copies batches out of memory-mapped files while the network computes."""
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -13,18 +14,20 @@ from torch import Tensor
 from cellvote.learning.examples import Images, IntArray, StoredImages, signed
 from cellvote.progress import CancelToken
 
+THREAD: Final = "cellvote-read-ahead"
+"""What its thread is called."""
+
 _PATIENCE_S: Final = 0.1
-"""How long either side waits before it looks whether the other has stopped."""
+"""How long a batch is waited for before it is looked whether anybody still wants it."""
 
 
 @dataclass
 class _Batch:
-    """One batch on its way: its images as stored, or what went wrong in reading them."""
+    """One batch on its way: its images as stored."""
 
     index: IntArray
     images: list[Images] = field(default_factory=list)
     pinned: "_Buffer | None" = None
-    error: BaseException | None = None
 
 
 @dataclass
@@ -66,35 +69,33 @@ def read_ahead(
 
 
 class _Reader:
-    """The thread that reads, its queue of batches, and the pinned memory that goes round."""
+    """The thread that reads, the batches that it was asked for, and the pinned memory that goes round."""
 
     def __init__(
         self, images: Sequence[StoredImages], batches: Sequence[IntArray], device: torch.device, ahead: int
     ) -> None:
-        self.images, self.batches, self.device = images, batches, device
-        self.ready: queue.Queue[_Batch] = queue.Queue(maxsize=ahead)
-        self.free: queue.Queue[_Buffer] = queue.Queue()
-        self.stopped = threading.Event()
+        self.images, self.device = images, device
+        self.to_come = iter(batches)
         self.pins = device.type == "cuda"
         self.stream = torch.cuda.Stream(device) if self.pins else None
+        self.free: deque[_Buffer] = deque()
         if self.pins:
             largest = max((len(batch) for batch in batches), default=0)
-            for _ in range(ahead + 1):
-                self.free.put(_Buffer([_pinned(one, largest) for one in images]))
-        self.thread = threading.Thread(target=self._read, name="cellvote-read-ahead", daemon=True)
-        self.thread.start()
+            # One more than are asked for at a time: there is always one to read into.
+            self.free.extend(_Buffer([_pinned(one, largest) for one in images]) for _ in range(ahead + 1))
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=THREAD)
+        self.asked = deque(self.thread.submit(self._fill, index) for index in islice(self.to_come, ahead))
 
     def next(self, cancel: CancelToken) -> _Batch:
-        """Wait for the next batch."""
-        while True:
+        """Wait for the next batch, and ask for one more; what went wrong in reading it is raised here."""
+        future = self.asked.popleft()
+        while not wait([future], _PATIENCE_S).done:
             cancel.raise_if_cancelled()
-            try:
-                batch = self.ready.get(timeout=_PATIENCE_S)
-            except queue.Empty:
-                continue
-            if batch.error is not None:
-                raise batch.error
-            return batch
+        cancel.raise_if_cancelled()
+        batch = future.result()
+        for index in islice(self.to_come, 1):
+            self.asked.append(self.thread.submit(self._fill, index))
+        return batch
 
     def to_device(self, batch: _Batch) -> list[Tensor]:
         """Copy a batch to the device, beside what computes there."""
@@ -109,54 +110,24 @@ class _Reader:
         now.wait_stream(self.stream)
         for tensor in there:
             tensor.record_stream(now)
-        self.free.put(batch.pinned)
+        self.free.append(batch.pinned)
         return there
 
     def stop(self) -> None:
         """End the thread; what it has read is dropped."""
-        self.stopped.set()
-        self.thread.join()
+        self.thread.shutdown(cancel_futures=True)
 
-    def _read(self) -> None:
-        for index in self.batches:
-            batch = _Batch(index)
-            try:
-                self._fill(batch)
-            except Exception as error:  # noqa: BLE001 (raised again where the batch is asked for)
-                batch.error = error
-            if not self._put(batch) or batch.error is not None:
-                return
-
-    def _fill(self, batch: _Batch) -> None:
+    def _fill(self, index: IntArray) -> _Batch:
+        """Read a batch, in the thread."""
         if not self.pins:
-            batch.images = [signed(one.gather(batch.index)) for one in self.images]
-            return
-        buffer = self._take_buffer()
-        if buffer is None:
-            return
+            return _Batch(index, [signed(one.gather(index)) for one in self.images])
+        buffer = self.free.popleft()
         if buffer.copied is not None:
             buffer.copied.synchronize()
         for one, tensor in zip(self.images, buffer.tensors, strict=True):
-            out = tensor[: len(batch.index)].numpy()
-            one.gather(batch.index, out.view(np.uint16) if one.array.dtype == np.uint16 else out)
-        batch.pinned = buffer
-
-    def _take_buffer(self) -> _Buffer | None:
-        while not self.stopped.is_set():
-            try:
-                return self.free.get(timeout=_PATIENCE_S)
-            except queue.Empty:
-                continue
-        return None
-
-    def _put(self, batch: _Batch) -> bool:
-        while not self.stopped.is_set():
-            try:
-                self.ready.put(batch, timeout=_PATIENCE_S)
-            except queue.Full:
-                continue
-            return True
-        return False
+            out = tensor[: len(index)].numpy()
+            one.gather(index, out.view(np.uint16) if one.array.dtype == np.uint16 else out)
+        return _Batch(index, pinned=buffer)
 
 
 def _pinned(images: StoredImages, n: int) -> Tensor:
