@@ -1,6 +1,6 @@
 """Compare every compound with the negative controls: whether its cells can be told from theirs at all."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -71,23 +71,20 @@ def compare_with_control(
     refuse_unmeasured_corrections(study, name)
     wells = _wells(study, column)
     table = study.read_cells(name)
-    inputs = Inputs(
-        parts=("measurements",), columns=tuple(feature_columns(table)), channels=study.channels, scale="plate"
-    )
+    columns = tuple(feature_columns(table))
+    inputs = Inputs(parts=("measurements",), columns=columns, channels=study.channels, scale="plate")
     features = feature_matrix(table, inputs)
     keys = place_columns(wells)
     well = pd.MultiIndex.from_frame(wells[keys]).get_indexer(pd.MultiIndex.from_frame(table[keys])).astype(np.int64)
     compounds = sorted(set(wells["compound"]) - {""})
-    rows = []
+    rows: list[dict[str, Any]] = []
     for done, compound in enumerate([ALL, *compounds], start=1):
         cancel.raise_if_cancelled()
-        own, of_cells, position = _wells_of(compound, wells, well)
-        found = _compare(own, study, features[of_cells], position, split_by, folds, seed)
-        rows.append({"compound": compound, **found})
+        own, of_cells, place = _wells_of(compound, wells, well)
+        rows.append({"compound": compound, **_compare(own, study, features[of_cells], place, split_by, folds, seed)})
         report(Progress(done, len(compounds) + 1, compound, f"{len(of_cells):,} cells"))
-    result = pd.DataFrame(rows)
-    first = result.iloc[:1]
-    return pd.concat([first, result.iloc[1:].sort_values("auc", ascending=False)], ignore_index=True)
+    ranked = sorted(rows[1:], key=lambda row: -np.nan_to_num(row["auc"], nan=-1))
+    return pd.DataFrame([rows[0], *ranked])
 
 
 def _wells_of(compound: str, wells: pd.DataFrame, well: IntArray) -> tuple[pd.DataFrame, IntArray, IntArray]:

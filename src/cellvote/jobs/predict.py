@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cellvote.errors import ClassifierError, PredictionsError, SettingsError
@@ -12,7 +13,7 @@ from cellvote.jobs.examples import store_inputs, unreadable_fields
 from cellvote.jobs.probabilities import cell_probabilities, check_device, image_hashes
 from cellvote.jobs.training_plan import examples_in
 from cellvote.learning.classes import truth_of_wells
-from cellvote.learning.classifier import UNSEEN, Classifier, load_classifier
+from cellvote.learning.classifier import UNSEEN, Classifier, Probabilities, load_classifier
 from cellvote.plates.acquisition import FIELD, place_columns
 from cellvote.plates.plate_map import find_column
 from cellvote.progress import CancelToken, Report, ignore_progress
@@ -88,13 +89,8 @@ def predict_study(
     cells = cells[~pd.MultiIndex.from_frame(cells[FIELD]).isin(pd.MultiIndex.from_frame(lost[FIELD]))]
     cells = cells.reset_index(drop=True)
     said = cell_probabilities(study, classifier, name, cells, device=device, report=report, cancel=cancel)
-    places = [*FIELD, *(c for c in ("label_id", "centroid_y", "centroid_x") if c in cells)]
-    table = cells[places].copy()
-    table["fold"] = classifier.folds_of(cells, image_hashes(study, info.inputs.unit, name))
-    table["class"] = pd.Series(np.array(info.classes, object)[said.argmax(axis=1)], dtype="str")
-    table["probability"] = said.max(axis=1)
-    for i, class_name in enumerate(info.classes):
-        table[f"{PREFIX}{class_name}"] = said[:, i]
+    fold = classifier.folds_of(cells, image_hashes(study, info.inputs.unit, name))
+    table = _prediction_table(cells, fold, info.classes, said)
     note = {
         "classifier": classifier.folder.as_posix(),
         "weights": classifier.weights_path.name,
@@ -109,6 +105,20 @@ def predict_study(
     }
     write_table(study.predictions_folder(predictions_name) / "cells.parquet", table)
     _write_votes(study, predictions_name, table, note, vote_settings)
+    return table
+
+
+def _prediction_table(
+    cells: pd.DataFrame, fold: npt.NDArray[np.int64], classes: tuple[str, ...], said: Probabilities
+) -> pd.DataFrame:
+    """Put what was said of each cell or field beside where it is."""
+    places = [*FIELD, *(c for c in ("label_id", "centroid_y", "centroid_x") if c in cells)]
+    table = cells[places].copy()
+    table["fold"] = fold
+    table["class"] = pd.Series(np.array(classes, object)[said.argmax(axis=1)], dtype="str")
+    table["probability"] = said.max(axis=1)
+    for i, class_name in enumerate(classes):
+        table[f"{PREFIX}{class_name}"] = said[:, i]
     return table
 
 
@@ -287,25 +297,8 @@ def evaluate_study(
     info = classifier.info
     predictions = read_predictions(study, model)
     truth = truth_of_wells(study.plate_map, classes or info.class_column, info.classes, info.threshold)
-    keys = place_columns(truth)
-    own = truth.merge(classifier.split[keys].drop_duplicates(), on=keys)
-    table = predictions.merge(truth, on=keys, how="inner")
     at_home = classifier.folder.resolve() == study.model_folder(classifier.folder.name).resolve()
-    notes = []
-    if at_home:
-        groups = classifier.split[[*keys, GROUP]].drop_duplicates(keys)
-        table = table[table["fold"] != UNSEEN].merge(own[keys], on=keys).merge(groups, on=keys)
-    else:
-        trained = table["fold"] != UNSEEN
-        if trained.any():
-            n = table.loc[trained, keys].drop_duplicates().shape[0]
-            notes.append(f"{n} {keys[-1]}(s) left out: the classifier was trained on their images.")
-        table = table[~trained]
-    if table.empty:
-        raise PredictionsError(
-            f"no {keys[-1]} has a known class that the classifier was not trained on. Its classes are "
-            f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
-        )
+    table, notes = _never_seen(classifier, predictions, truth, at_home=at_home)
     settings = settings or read_vote_settings(study, model)
     table = with_flags(study, table, settings.exclude_flags)
     left_out = left_out_note(table, settings.exclude_flags, "votes and scores")
@@ -329,6 +322,37 @@ def evaluate_study(
     if at_home:
         result["calibration"] = {**info.metrics.get("calibration", {}), **result["calibration"]}
     return _report(result, classifier, notes, at_home=at_home)
+
+
+def _never_seen(
+    classifier: Classifier, predictions: pd.DataFrame, truth: pd.DataFrame, *, at_home: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Take the predictions whose truth is known, and that no model which made them was trained on; and notes.
+
+    Raises
+    ------
+    PredictionsError
+        Where there are none.
+    """
+    keys, info = place_columns(truth), classifier.info
+    table = predictions.merge(truth, on=keys, how="inner")
+    trained = table["fold"] != UNSEEN
+    notes: list[str] = []
+    if at_home:
+        # Each was held out in its fold; what was held out together is drawn together for intervals.
+        groups = classifier.split[[*keys, GROUP]].drop_duplicates(keys)
+        table = table[trained].merge(groups, on=keys)
+    else:
+        if trained.any():
+            n = table.loc[trained, keys].drop_duplicates().shape[0]
+            notes.append(f"{n} {keys[-1]}(s) left out: the classifier was trained on their images.")
+        table = table[~trained]
+    if table.empty:
+        raise PredictionsError(
+            f"no {keys[-1]} has a known class that the classifier was not trained on. Its classes are "
+            f"{', '.join(info.classes)} of the column {info.class_column!r}; name the column here with --classes."
+        )
+    return table, notes
 
 
 def _report(result: dict[str, Any], classifier: Classifier, notes: list[str], *, at_home: bool) -> dict[str, Any]:

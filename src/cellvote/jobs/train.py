@@ -83,12 +83,8 @@ def train_study(
     name = name or chosen.architecture.removeprefix(TIMM)
     folder = study.model_folder(name)
     check_device(device, plan.inputs)
-    leaks: list[str] = []
-    if overwrite or not (folder / "model.json").exists():  # before anything is written
-        stop = chosen.leaks == "stop"
-        leaks = audit_training(
-            study, plan.fields, plan.split, plan.wells, chosen.split_by, stop=stop, report=report, cancel=cancel
-        )
+    is_new = overwrite or not (folder / "model.json").exists()
+    leaks = _audit(study, plan, report, cancel) if is_new else []  # before anything is written
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
     store_inputs(
@@ -96,18 +92,26 @@ def train_study(
     )
     lost = unreadable_fields(study, plan.segmentation, plan.inputs).merge(plan.fields[FIELD], on=FIELD)
     plan = plan.without(lost) if len(lost) else plan
+    jobs, data_name = workers or default_workers(), _data_hash(plan)
     fitted = fit_models(
-        study,
-        plan,
-        folder,
-        data_name=_data_hash(plan),
-        device=device,
-        jobs=workers or default_workers(),
-        report=report,
-        cancel=cancel,
+        study, plan, folder, data_name=data_name, device=device, jobs=jobs, report=report, cancel=cancel
     )
     notes = [*leaks, *fitted.notes, *_lost_note(lost)]
     return _write_classifier(study, plan, folder, name, fitted, notes, device, cancel)
+
+
+def _audit(study: Study, plan: TrainingPlan, report: Report, cancel: CancelToken) -> list[str]:
+    """Stop where the split leaks, or tell of it where that was asked for."""
+    return audit_training(
+        study,
+        plan.fields,
+        plan.split,
+        plan.wells,
+        plan.settings.split_by,
+        stop=plan.settings.leaks == "stop",
+        report=report,
+        cancel=cancel,
+    )
 
 
 def _write_classifier(
