@@ -304,6 +304,12 @@ def test_a_dry_run_prints_a_plan_and_writes_nothing(
     assert contents(tmp_path) == before
 
 
+def test_a_dry_run_of_several_targets_is_one_value(call: Call, finished_study: Study) -> None:
+    targets = ["moa", "moa=vehicle,PI3K inhibitor"]
+    said = call("train", finished_study.path, "--classes", targets[0], "--classes", targets[1], "--dry-run", "--json")
+    assert [one["target"] for one in said.json] == targets
+
+
 def test_a_dry_run_of_create_writes_nothing(call: Call, tiny_plate: SimulatedPlate, tmp_path: Path) -> None:
     arguments = ("create", tmp_path / "s", tiny_plate.folder, "--plate-map", tiny_plate.plate_map_path, "--dry-run")
     said = call(*arguments)

@@ -1,6 +1,6 @@
 """How results are printed: evaluations, votes, dry runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -151,11 +151,20 @@ def _set_words(held: object) -> str:
     return f"{{{', '.join(held)}}}" if len(held) <= 4 else f"{len(held)} classes"
 
 
-def print_dry_run(plan: "DryRun", *, json: bool) -> None:
-    """Print what a step would do."""
+def print_dry_run(plan: "DryRun", *, json: bool, of: str = "") -> None:
+    """Print what a step would do; ``of`` names the target where there are several."""
     if json:
         print_json(plan.to_json())
         return
     rows = [("reads", plan.reads), ("computes", plan.computes), ("writes", plan.writes)]
     rows += [("takes about", plan.duration), ("disk", plan.size)]
-    print_table("Dry run: nothing was done", ("", ""), rows)
+    print_table(f"Dry run: nothing was done{f' for {of}' * bool(of)}", ("", ""), rows)
+
+
+def print_dry_runs(plans: "Mapping[str, DryRun]", *, several: bool, json: bool) -> None:
+    """Print what training would do for each target; as JSON a list with ``target`` where there are several."""
+    if json and several:
+        print_json([{"target": target, **plan.to_json()} for target, plan in plans.items()])
+        return
+    for target, plan in plans.items():
+        print_dry_run(plan, json=json, of=target if several else "")

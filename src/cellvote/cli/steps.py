@@ -12,6 +12,7 @@ from cellvote.cli import options
 from cellvote.cli.results import (
     exit_with_failures,
     print_dry_run,
+    print_dry_runs,
     print_evaluation,
     print_notes,
     print_targets,
@@ -144,6 +145,7 @@ def train(
     from cellvote.jobs.dry_run import dry_run_train
     from cellvote.jobs.targets import train_targets
     from cellvote.jobs.train import plan_training, train_study
+    from cellvote.learning.classes import expand_targets
     from cellvote.recipes import settings_of_recipe
     from cellvote.study import Study
 
@@ -151,17 +153,19 @@ def train(
     given = {name: value for name, value in chosen.items() if value} | parse_assignments(assignments or [])
     settings = settings_of_recipe(recipe, given)
     opened = Study.open(study)
+    specs = expand_targets(opened.plate_map, classes)
+    several = len(specs) > 1 or "*" in classes[0].partition("=")[0]
     if dry_run:
-        for one in classes:
-            print_dry_run(dry_run_train(opened, plan_training(opened, one, settings), device), json=json)
+        plans = {str(one): dry_run_train(opened, plan_training(opened, one, settings), device) for one in specs}
+        print_dry_runs(plans, several=several, json=json)
         return
     where: dict[str, Any] = {"device": device, "workers": workers, "scheduler": scheduler}
     how: dict[str, Any] = {"settings": settings, "name": name, "overwrite": overwrite, **where}
     with watching("Train", progress) as (report, cancel):
-        if len(classes) > 1 or "*" in classes[0].partition("=")[0]:
-            targets = train_targets(opened, classes, **how, report=report, cancel=cancel)
+        if several:
+            targets = train_targets(opened, specs, **how, report=report, cancel=cancel)
         else:
-            info = train_study(opened, classes[0], **how, report=report, cancel=cancel).info
+            info = train_study(opened, specs[0], **how, report=report, cancel=cancel).info
             targets = []
     if targets:
         print_targets(targets, f"held out by {settings.split_by}", json=json)

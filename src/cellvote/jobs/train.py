@@ -171,7 +171,7 @@ def _is_done(plan: TrainingPlan, folder: Path, *, overwrite: bool) -> bool:
 
 
 def _data_hash(plan: TrainingPlan) -> str:
-    own = ["label_id", *plan.inputs.columns]
+    own = ["label_id", "centroid_y", "centroid_x", *plan.inputs.columns]
     columns = [*FIELD, "class_name", "fold", *(name for name in own if name in plan.cells)]
     return training_data_hash(plan.cells[columns])
 
