@@ -127,6 +127,16 @@ def test_three_plates_make_three_folds_and_a_note() -> None:
     assert split.notes == ("3 folds instead of 5: there are 3 plates, each held out once.",)
 
 
+def test_a_class_on_few_of_many_plates_costs_the_others_no_fold() -> None:
+    wells = wells_of({"common": 20, "rare": 2})
+    wells["plate"] = [f"P{1 + i % 10}" for i in range(20)] + ["P3", "P8"]
+    split = make_split(wells, wells, "plate", folds=5, seed=0)
+    assert split.n_folds == 5
+    assert split.notes == ("the class 'rare' has 2 plates only: it is held out in no more than 2 of 5 folds.",)
+    rare = (wells["class_name"] == "rare").to_numpy()
+    assert split.trains[:, rare].any(axis=1).all()  # and is learned in each
+
+
 def test_leaving_one_out_holds_every_well_out_by_itself() -> None:
     wells = wells_of({"a": 9, "b": 4})
     split = make_split(wells, wells, "well", folds=5, leave_one_out=True, seed=0)

@@ -1,5 +1,6 @@
 """Splits that cannot leak: wells, plates or values of a column are held out whole."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ LEARNED_IN: Final = "learned_in"
 """Column of ``split.parquet``: the folds that learned from a field, where these are not all but its own."""
 
 _TRIES: Final = 200
+_EVEN_TRIES: Final = 5
+"""So many first deals give each fold its share of every class, as far as may be; those after them are by lot."""
 _MOST_ABOVE: Final = 0.15
 """Whole groups that are set aside may be this much more of the wells than asked for, or too little is learned from."""
 
@@ -108,7 +111,7 @@ def make_split(
         As in `learning.groups.group_of_wells`: one thing to hold out whole, or two with a comma between.
     folds
         At most this many, of each thing that is held out; with no more groups than that, each is held out once.
-        With fewer groups of a class there are fewer folds, and a note says so.
+        Where a class has fewer groups, and these hold no other class, there are fewer folds, and a note says so.
     leave_one_out
         Hold out every group by itself, however many there are.
 
@@ -162,24 +165,46 @@ def _folds_of_groups(
         few = len(all_groups) < folds
         note = f"{len(all_groups)} folds instead of {folds}: there are {len(all_groups)} {what}, each held out once."
         return number, note if few else ""
-    n_folds = min(folds, int(n_of_class.min()))
-    note = ""
-    if n_folds < folds:
-        note = f"{n_folds} folds instead of {folds}: the class {n_of_class.idxmin()!r} has {n_folds} {what} only."
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    found = _fold_numbers(splitter, classes, number)
+    n_folds, note = _fold_count(classes, number, n_of_class, folds, what)
     random = np.random.default_rng(seed)
-    for _ in range(_TRIES):
+    for again in range(_TRIES):
+        if again < _EVEN_TRIES:
+            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + again) % 2**32)
+            found = _fold_numbers(splitter, classes, number)
+        else:
+            found = random.permutation(np.arange(len(all_groups)) % n_folds)[number]
         if _can_learn(classes, _all_others(found)):
-            break  # else all groups of a class came to be held out together: draw again, by lot
-        found = random.permutation(np.arange(len(all_groups)) % n_folds)[number]
+            break  # else all groups of a class came to be held out together: draw again, in the end by lot
     return found, note
+
+
+def _fold_count(
+    classes: npt.NDArray[np.object_], groups: IntArray, n_of_class: pd.Series, folds: int, what: str
+) -> tuple[int, str]:
+    """How many folds there are: no more than a class has groups, unless these hold other classes, too.
+
+    A class that is a property of its groups, as of wells, would be missing from a fold with none of them. Where plates
+    hold many classes, a rare one must not cost all others their share of what is learned from.
+    """
+    alone = pd.Series(classes).groupby(groups).transform("nunique").to_numpy() == 1
+    only_alone = pd.Series(alone).groupby(classes).all()
+    limiting = n_of_class[only_alone[n_of_class.index]]
+    n_folds = min(folds, int(limiting.min())) if len(limiting) else folds
+    if n_folds < folds:
+        rare = limiting.idxmin()
+        return n_folds, f"{n_folds} folds instead of {folds}: the class {rare!r} has {n_folds} {what} only."
+    if n_of_class.min() < folds:
+        rare, n = n_of_class.idxmin(), int(n_of_class.min())
+        return folds, f"the class {rare!r} has {n} {what} only: it is held out in no more than {n} of {folds} folds."
+    return folds, ""
 
 
 def _fold_numbers(splitter: StratifiedGroupKFold, classes: npt.NDArray[np.object_], groups: IntArray) -> IntArray:
     numbers = np.full(len(groups), -1, np.int64)
-    for fold, (_, held_out) in enumerate(splitter.split(classes, classes, groups)):
-        numbers[held_out] = fold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a note says so
+        for fold, (_, held_out) in enumerate(splitter.split(classes, classes, groups)):
+            numbers[held_out] = fold
     return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
