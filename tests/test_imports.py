@@ -10,6 +10,7 @@ ROOMS_OF_THEIR_OWN = [
     "cellvote.compiling",
     "cellvote.gui",
     "cellvote.learning.networks",
+    "cellvote.local_contrast",
     "cellvote.profiling.compiled",
     "cellvote.segmentation.heat",
     "cellvote.segmentation.nuclei.finding",

@@ -45,7 +45,7 @@ def backbone() -> FrozenBackbone:
     torch.manual_seed(0)
     network = SmallResNet(2, 1)
     note = BackboneNote(
-        name="own", architecture="small-resnet", channels=2, size_px=(16, 16), n_features=128, checksum="0"
+        name="own", architecture="small-resnet", channels=2, size_px=(16, 16), n_features=384, checksum="0"
     )
     return FrozenBackbone(note, network.backbone.eval())
 
@@ -147,7 +147,7 @@ def test_the_file_says_what_it_was_made_from(tmp_path: Path, backbone: FrozenBac
     noted = json.loads(file.note_path.read_text(encoding="utf-8"))
     assert noted["images"] == NOTE
     assert noted["backbone"]["architecture"] == "small-resnet"
-    assert noted["shape"] == [90, 128]
+    assert noted["shape"] == [90, 384]
 
 
 def test_values_that_are_no_numbers_are_not_kept(tmp_path: Path, backbone: FrozenBackbone) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellvote.learning.sampling import downsampled, drawn_evenly, epoch_batches
+from cellvote.learning.sampling import downsampled, drawn_by_class, epoch_batches
 
 CODES = np.repeat([0, 1, 2], [60, 20, 5])
 
@@ -29,20 +29,33 @@ def test_a_single_class_has_no_second_largest() -> None:
 
 
 def test_even_drawing_shows_each_class_equally_often() -> None:
-    drawn = drawn_evenly(CODES, random())
+    drawn = drawn_by_class(CODES, "sampling", random())
     counts = np.bincount(CODES[drawn])
     assert len(drawn) == len(CODES)
     assert counts.max() - counts.min() <= 5
     assert set(np.flatnonzero(CODES == 2)) <= set(drawn)
 
 
-@given(st.lists(st.integers(0, 3), min_size=2, max_size=60), st.integers(2, 16), st.booleans())
-def test_batches_hold_each_example_once_and_none_is_alone(codes: list[int], size: int, evenly: bool) -> None:
-    batches = epoch_batches(np.array(codes), size, random(), evenly=evenly)
+def test_drawing_by_the_root_shows_a_class_a_quarter_as_large_half_as_often() -> None:
+    codes = np.repeat([0, 1], [80, 20])
+    drawn = drawn_by_class(codes, "root-sampling", random())
+    counts = np.bincount(codes[drawn])
+    assert counts.sum() == 100
+    assert 1.9 < counts[0] / counts[1] < 2.1
+    assert len(np.unique(drawn)) >= 66 + 20 - 1
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=2, max_size=60),
+    st.integers(2, 16),
+    st.sampled_from(["none", "sampling", "root-sampling"]),
+)
+def test_batches_hold_each_example_once_and_none_is_alone(codes: list[int], size: int, balance: str) -> None:
+    batches = epoch_batches(np.array(codes), size, random(), balance=balance)
     assert all(2 <= len(batch) <= size for batch in batches)
     shown = np.concatenate(batches) if batches else np.array([], int)
     assert len(codes) - len(shown) <= 1
-    if not evenly:
+    if balance == "none":
         assert len(np.unique(shown)) == len(shown)
 
 

@@ -9,6 +9,9 @@ IntArray = npt.NDArray[np.int64]
 LEAST_BATCH = 2
 """Batch normalisation needs two examples."""
 
+DRAWN = {"sampling": 0.0, "root-sampling": 0.5}
+"""Balances by how often a class is drawn: as this power of the number of its examples."""
+
 
 def downsampled(codes: IntArray, balance: str, random: np.random.Generator) -> IntArray:
     """Leave out examples of the larger classes, once for a whole run.
@@ -44,7 +47,7 @@ def epoch_batches(
     batch_size: int,
     random: np.random.Generator,
     *,
-    evenly: bool = False,
+    balance: str = "none",
     plate: IntArray | None = None,
 ) -> list[IntArray]:
     """Deal the examples out into the batches of one epoch.
@@ -53,8 +56,8 @@ def epoch_batches(
     ----------
     codes
         (N,) class numbers.
-    evenly
-        Draw each class equally often, so that an epoch shows small classes again and again.
+    balance
+        How often each class is drawn, see `drawn_by_class`; by any other word each example is shown once.
     plate
         (N,) plate number of each example, where every batch is to hold one plate only.
 
@@ -63,7 +66,7 @@ def epoch_batches(
     list of ndarray
         Rows of ``codes``; none has fewer than two.
     """
-    order = drawn_evenly(codes, random) if evenly else random.permutation(len(codes))
+    order = drawn_by_class(codes, balance, random) if balance in DRAWN else random.permutation(len(codes))
     groups = [order] if plate is None else [order[plate[order] == one] for one in np.unique(plate)]
     batches = [part for group in groups for part in _cut(group, batch_size)]
     if plate is not None:
@@ -76,11 +79,28 @@ def _cut(rows: IntArray, batch_size: int) -> list[IntArray]:
     return [part for part in parts if len(part) >= LEAST_BATCH]
 
 
-def drawn_evenly(codes: IntArray, random: np.random.Generator) -> IntArray:
-    """Draw as many rows as there are, each class as often as any other, each example of a class as often as may be."""
-    classes = np.unique(codes)
-    each = -(-len(codes) // len(classes))
-    drawn = [_repeated(np.flatnonzero(codes == code), each, random.permutation) for code in classes]
+def drawn_by_class(codes: IntArray, balance: str, random: np.random.Generator) -> IntArray:
+    """Draw as many rows as there are, an epoch showing small classes again and again.
+
+    Parameters
+    ----------
+    codes
+        (N,) class numbers.
+    balance
+        ``sampling``: each class as often as any other. ``root-sampling``: by the root of how many there are of it, so
+        that less of a large class is left out for a small one.
+
+    Returns
+    -------
+    ndarray
+        (N,) rows, in random order; within a class each as often as may be.
+    """
+    classes, counts = np.unique(codes, return_counts=True)
+    share = counts ** DRAWN[balance]
+    each = np.ceil(len(codes) * share / share.sum()).astype(np.int64)
+    drawn = [
+        _repeated(np.flatnonzero(codes == code), n, random.permutation) for code, n in zip(classes, each, strict=True)
+    ]
     return random.permutation(np.concatenate(drawn))[: len(codes)]
 
 

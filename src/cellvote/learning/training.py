@@ -13,7 +13,7 @@ import pandas as pd
 from cellvote.errors import ClassifierError
 from cellvote.learning.classic import ClassicModel, fit_classic, read_models, write_models
 from cellvote.learning.inputs import Features
-from cellvote.learning.sampling import downsampled, drawn_evenly
+from cellvote.learning.sampling import DRAWN, downsampled, drawn_by_class
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.splits import Split, inner_validation
 from cellvote.progress import CancelToken, Progress, Report
@@ -128,8 +128,8 @@ def _balanced(
 ) -> npt.NDArray[np.int64]:
     """Leave out, or draw more often, what the balance asks for; weights are left to the models."""
     random = np.random.default_rng((settings.seed, fold))
-    if settings.balance == "sampling":
-        return rows[np.sort(drawn_evenly(codes[rows], random))]
+    if settings.balance in DRAWN:
+        return rows[np.sort(drawn_by_class(codes[rows], settings.balance, random))]
     return rows[downsampled(codes[rows], settings.balance, random)]
 
 

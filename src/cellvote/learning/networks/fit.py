@@ -253,7 +253,7 @@ class Run:
             self.data.codes[rows],
             settings.batch_size * settings.accumulate,
             numbers,
-            evenly=settings.balance == "sampling",
+            balance=settings.balance,
             plate=self.data.plate[rows] if settings.batches_within_plate else None,
         )
         own = slice(self.fabric.global_rank, None, self.fabric.world_size)

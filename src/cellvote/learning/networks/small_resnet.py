@@ -1,14 +1,16 @@
 """The default network for crops: small enough to train from scratch on a CPU."""
 
+from itertools import pairwise
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from cellvote.learning.networks.image_network import ImageNetwork
+from cellvote.local_contrast import local_contrast
 
-_BLOCKS: Final = (1, 2, 2, 2)
-"""Of each stage. The first, on the largest maps, costs as much as two of any other."""
+_WIDTHS: Final = (32, 64, 128, 192)
+"""Of each stage, on maps of 1/2, 1/4, 1/8 and 1/16 of the image's height and width."""
 
 
 class ResidualBlock(nn.Module):
@@ -42,22 +44,62 @@ class ResidualBlock(nn.Module):
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-class SmallResNet(ImageNetwork):
-    """A residual network of four stages, 16, 32, 64 and 128 wide (or as many times more), on images of 16 px or more.
+class CentredMean(nn.Module):
+    """The mean over a map, in which what lies far from the middle counts less; how much less is learned.
 
-    Narrow where maps are large and wide where they are small: each stage but the first takes as long as any other.
+    A crop shows its cell in the middle, and its neighbours around it. The weight of a place at distance r, where the
+    middle of an edge is at 1, is exp(−2fr²): the same in all directions, and for f = 0 the plain mean.
     """
 
-    def __init__(self, channels: int, n_outputs: int, n_measurements: int = 0, width: int = 16) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
+    def __init__(self) -> None:
+        super().__init__()
+        self.falling = nn.Parameter(torch.ones(()))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """N×C×H×W to N×C."""
+        across = [
+            torch.linspace(1 / n - 1, 1 - 1 / n, n, device=maps.device, dtype=maps.dtype) for n in maps.shape[-2:]
         ]
-        n_in = width
-        for stage, n_blocks in enumerate(_BLOCKS):
-            n_out = width * 2**stage
-            for block in range(n_blocks):
-                layers.append(ResidualBlock(n_in, n_out, 2 if stage and not block else 1))
-                n_in = n_out
-        super().__init__(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), n_in, n_outputs, n_measurements)
+        square = across[0][:, None] ** 2 + across[1] ** 2
+        weight = torch.softmax((-2 * self.falling * square).flatten(), 0).view(square.shape)
+        return (maps * weight.to(maps.dtype)).sum(dim=(-2, -1))
+
+
+class SmallResNetBackbone(nn.Module):
+    """Images, and the local contrast in them, through four stages; the last three are pooled.
+
+    What is in a cell is told by fine structures as much as by its outline: hence the finer maps, too.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...] = _WIDTHS) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(2 * channels, widths[0], 6, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
+        )
+        self.finest = ResidualBlock(widths[0], widths[0], 1)
+        self.stages = nn.ModuleList(ResidualBlock(n_in, n_out, 2) for n_in, n_out in pairwise(widths))
+        self.pools = nn.ModuleList(CentredMean() for _ in self.stages)
+        self.n_features = sum(widths[1:])
+        self.norm = nn.BatchNorm1d(self.n_features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N×C×H×W to N×F."""
+        maps = self.finest(self.stem(torch.cat([images, local_contrast(images)], dim=1)))
+        pooled = []
+        for stage, pool in zip(self.stages, self.pools, strict=True):
+            maps = stage(maps)
+            pooled.append(pool(maps))
+        features: Tensor = self.norm(torch.cat(pooled, dim=1))
+        return features
+
+
+class SmallResNet(ImageNetwork):
+    """A residual network of nine convolutions one after the other, on images of 16 px or more.
+
+    It sees each channel twice: as it is, and each pixel relative to those around it, so that a dim cell beside a
+    bright one is seen as well as in an image of its own.
+    """
+
+    def __init__(self, channels: int, n_outputs: int, n_measurements: int = 0) -> None:
+        backbone = SmallResNetBackbone(channels)
+        super().__init__(backbone, backbone.n_features, n_outputs, n_measurements)

@@ -43,11 +43,12 @@ class SplittingSettings(BaseModel, frozen=True):
         description="The same image on both sides: stop, and say which; or report it beside every figure and go on",
         json_schema_extra={"advanced": True},
     )
-    balance: Literal["weights", "sampling", "downsample", "downsample-to-second", "none"] = Field(
+    balance: Literal["weights", "sampling", "root-sampling", "downsample", "downsample-to-second", "none"] = Field(
         "weights",
         title="Balance",
-        description="weights: each class weighs the same; sampling: each is drawn equally often; downsample: to the "
-        "smallest class; downsample-to-second: the largest to the size of the second; none: as they are",
+        description="weights: each class weighs the same; sampling: each is drawn equally often; root-sampling: by the "
+        "root of its number; downsample: to the smallest class; downsample-to-second: the largest to the size of the "
+        "second; none: as they are",
         json_schema_extra={"advanced": True},
     )
     min_wells: int = Field(

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cellvote.local_contrast import local_contrast
+
 DIAMETER_PX: Final = 18.0
 """How large nuclei are in the images that `FlowNetwork` is given."""
 
@@ -145,14 +147,4 @@ def normalise(image: Tensor) -> Tensor:
 def _two_views(images: Tensor) -> Tensor:
     """Show dim nuclei beside bright ones: grey values compressed, and the same in units of their surroundings."""
     compressed = torch.asinh(3 * images) / 1.8
-    height, width = images.shape[-2:]
-    coarse = functional.avg_pool2d(compressed, 4)
-    coarse_square = functional.avg_pool2d(compressed**2, 4)
-    mean, square = (
-        functional.interpolate(
-            functional.avg_pool2d(plane, 13, 1, 6, count_include_pad=False), (height, width), mode="bilinear"
-        )
-        for plane in (coarse, coarse_square)
-    )
-    spread = (square - mean**2).clamp(min=0).sqrt()
-    return torch.cat([compressed, ((compressed - mean) / (spread + 0.05)).clamp(-4, 4)], dim=1)
+    return torch.cat([compressed, local_contrast(compressed)], dim=1)
