@@ -16,28 +16,21 @@ _WIDTHS: Final = (32, 64, 128, 192)
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions beside a shortcut (He et al., "Deep residual learning", 2016).
 
-    Where the image becomes smaller, the shortcut takes the mean of its pixels and drops none (He et al., "Bag of
-    tricks", 2019); and each block begins as its shortcut alone, so that a deep network learns from the first step on
-    (Goyal et al., "Accurate, large minibatch SGD", 2017).
+    The shortcut is the identity, or one convolution where the map becomes smaller or wider. That blocks begin as their
+    shortcut alone, and that these take means, as deep networks like it, made this shallow one worse.
     """
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
-        last = nn.BatchNorm2d(n_out)
-        nn.init.zeros_(last.weight)
         self.body = nn.Sequential(
             nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False),
             nn.BatchNorm2d(n_out),
             nn.ReLU(inplace=True),
             nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False),
-            last,
+            nn.BatchNorm2d(n_out),
         )
-        shortcut: list[nn.Module] = []
-        if stride != 1:
-            shortcut.append(nn.AvgPool2d(stride, ceil_mode=True))
-        if stride != 1 or n_in != n_out:
-            shortcut += [nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out)]
-        self.shortcut = nn.Sequential(*shortcut)
+        same = n_in == n_out and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(n_in, n_out, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W to N×C′×H/stride×W/stride."""
@@ -73,9 +66,7 @@ class SmallResNetBackbone(nn.Module):
 
     def __init__(self, channels: int, widths: tuple[int, ...] = _WIDTHS) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(2 * channels, widths[0], 6, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
-        )
+        self.stem = nn.Conv2d(2 * channels, widths[0], 6, 2, 2)
         self.finest = ResidualBlock(widths[0], widths[0], 1)
         self.stages = nn.ModuleList(ResidualBlock(n_in, n_out, 2) for n_in, n_out in pairwise(widths))
         self.pools = nn.ModuleList(CentredMean() for _ in self.stages)
@@ -84,13 +75,22 @@ class SmallResNetBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """N×C×H×W to N×F."""
-        maps = self.finest(self.stem(torch.cat([images, local_contrast(images)], dim=1)))
+        grey = _compressed(images)
+        maps = self.finest(torch.relu(self.stem(torch.cat([grey, local_contrast(grey)], dim=1))))
         pooled = []
         for stage, pool in zip(self.stages, self.pools, strict=True):
             maps = stage(maps)
             pooled.append(pool(maps))
         features: Tensor = self.norm(torch.cat(pooled, dim=1))
         return features
+
+
+def _compressed(images: Tensor) -> Tensor:
+    """Compress what is bright, and not, as the root does that images are fed with, what is nearly black.
+
+    Near black there is but noise; below it (flows have a sign) it is the same mirrored.
+    """
+    return torch.asinh(3 * images * images.abs()) / 1.8
 
 
 class SmallResNet(ImageNetwork):
