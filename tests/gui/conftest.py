@@ -1,5 +1,6 @@
 """A hand-made study whose every cell is known, and ways to wait for a window."""
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,6 +140,16 @@ def docked(viewer: "ViewerModel", kind: type) -> Any:
     dock = kind(viewer)
     viewer.window.add_dock_widget(dock, name=kind.__name__)
     return dock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _window_is_no_garbage() -> None:
+    """Leave what windows import out of the search for garbage too (see ``pytest_collection_finish``)."""
+    import napari._qt.qt_main_window
+    import napari._vispy.canvas  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
