@@ -8,7 +8,6 @@ import gc
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -25,11 +24,10 @@ if TYPE_CHECKING:
 WINDOW_FIXTURES = {"make_napari_viewer", "qapp", "qtbot"}
 
 # Read by napari, Qt and Hugging Face as they are imported, hence set before any test module is.
-_SETTINGS = tempfile.TemporaryDirectory(prefix="cellvote-tests-")
 os.environ.update(
     HF_HUB_OFFLINE="1",  # no test reaches for the network
     MPLBACKEND="agg",  # a figure outside a dock never opens a window
-    NAPARI_CONFIG=str(Path(_SETTINGS.name, "napari.yaml")),  # never the user's own settings
+    NAPARI_CONFIG="",  # in no file: never the user's own settings, and not written at every change
     NAPARI_STRICT_QT="1",  # a widget left behind fails its test
     OMP_NUM_THREADS="1",  # torch: on busy cores, threads that wait for each other take a hundred times as long
     QT_API="pyqt6",
@@ -56,8 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the settings that napari wrote, and the display."""
-    _SETTINGS.cleanup()
+    """Remove the display."""
     if _own_display is not None:
         _own_display.close()
 
