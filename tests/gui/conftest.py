@@ -3,6 +3,7 @@
 import gc
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,16 @@ def _window_is_no_garbage() -> None:
 
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_are_looked_for_once() -> Iterator[None]:
+    """Let napari read what is installed once, and not for every viewer."""
+    from npe2 import PluginManager
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManager, "discover", cache(PluginManager.discover))
+        yield
 
 
 @pytest.fixture(scope="session")
