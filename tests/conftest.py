@@ -4,11 +4,12 @@ Everything that the tests ask of the environment is set here and nowhere else, s
 does the same as tox does.
 """
 
+import gc
 import os
 import shutil
 import sys
-import tempfile
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 WINDOW_FIXTURES = {"make_napari_viewer", "qapp", "qtbot"}
 
 # Read by napari, Qt and Hugging Face as they are imported, hence set before any test module is.
-_SETTINGS = tempfile.TemporaryDirectory(prefix="cellvote-tests-")
 os.environ.update(
     HF_HUB_OFFLINE="1",  # no test reaches for the network
     MPLBACKEND="agg",  # a figure outside a dock never opens a window
-    NAPARI_CONFIG=str(Path(_SETTINGS.name, "napari.yaml")),  # never the user's own settings
+    NAPARI_CONFIG="",  # in no file: never the user's own settings, and not written at every change
     NAPARI_STRICT_QT="1",  # a widget left behind fails its test
     OMP_NUM_THREADS="1",  # torch: on busy cores, threads that wait for each other take a hundred times as long
     QT_API="pyqt6",
@@ -36,6 +36,10 @@ os.environ.update(
 # No deadline: machines are noisy. The same examples on every run where a red build would puzzle somebody else.
 hypothesis.settings.register_profile("cellvote", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("cellvote")
+
+FIRST = ("test_types.py", "profiling/test_compiled.py", "plates")
+"""What the processes of pytest-xdist begin with, in tests/. One checks types. One compiles all loops over pixels, and
+keeps them for the others, which would compile the same at the same time if they came to measure meanwhile."""
 
 
 _own_display: "VirtualDisplay | None" = None
@@ -50,8 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the settings that napari wrote, and the display."""
-    _SETTINGS.cleanup()
+    """Remove the display."""
     if _own_display is not None:
         _own_display.close()
 
@@ -81,13 +84,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Tests of the window come last: torch's compiler and Mesa's OpenGL each bring an LLVM along, and Python dies where
     # OpenGL comes first. (In the program they never meet: what the window starts runs in processes of its own.)
     # So do the files that hold them, since a process of pytest-xdist is given whole files.
-    with_windows = {item.path for item in items if item.get_closest_marker("gui")}
-    items.sort(key=lambda item: (item.path in with_windows, item.get_closest_marker("gui") is not None))
+    # Those with many are not left to the end, where the other processes would wait for them.
+    windows = Counter(item.path for item in items if item.get_closest_marker("gui"))
+    items.sort(
+        key=lambda item: (
+            item.path in windows,
+            item.get_closest_marker("gui") is not None,
+            -windows[item.path],
+            _place(item.nodeid.removeprefix("tests/")),
+        )
+    )
     _skip_without_real_data(config, items)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_cuda():
         for item in on_gpu:
             item.add_marker(pytest.mark.skip(reason="torch finds no CUDA device"))
+
+
+def _place(name: str) -> int:
+    """Say how early a test comes."""
+    return next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported out of every search for garbage: among 700,000 objects each takes half a second.
+
+    Napari makes one whenever it takes out a layer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _skip_without_real_data(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,7 +1,9 @@
 """A hand-made study whose every cell is known, and ways to wait for a window."""
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +141,26 @@ def docked(viewer: "ViewerModel", kind: type) -> Any:
     dock = kind(viewer)
     viewer.window.add_dock_widget(dock, name=kind.__name__)
     return dock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _window_is_no_garbage() -> None:
+    """Leave what windows import out of the search for garbage too (see ``pytest_collection_finish``)."""
+    import napari._qt.qt_main_window
+    import napari._vispy.canvas  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_are_looked_for_once() -> Iterator[None]:
+    """Let napari read what is installed once, and not for every viewer."""
+    from npe2 import PluginManager
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManager, "discover", cache(PluginManager.discover))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plates.imaged_wells import imaged
 
@@ -204,6 +204,7 @@ def test_any_bytes_are_a_plate_map_or_are_refused(tmp_path_factory: pytest.TempP
     assert "well" in table
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(st.text(st.characters(codec="cp1252", exclude_categories=["Cc"]), max_size=8), min_size=2, max_size=2),

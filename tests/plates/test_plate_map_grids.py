@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plates.imaged_wells import imaged
 
@@ -106,6 +106,7 @@ def test_a_table_with_rows_and_columns_is_no_grid(write: Write) -> None:
 ENTRIES = st.text(st.characters(codec="latin-1", exclude_categories=["Cc", "Zs"], exclude_characters='"'), max_size=6)
 
 
+@settings(max_examples=25)
 @given(st.data(), st.sampled_from(sorted(PLATE_SHAPES.values())), st.sampled_from([",", ";", "\t"]))
 def test_a_grid_and_a_long_table_say_the_same(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, shape: tuple[int, int], separator: str

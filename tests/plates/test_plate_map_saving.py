@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tiny_plates import map_of, write_images
 
@@ -39,6 +39,7 @@ def test_identifiers_survive_a_round_trip(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_plate_map(tmp_path / "map.csv"), table)
 
 
+@settings(max_examples=40)
 @given(st.data(), st.booleans())
 def test_what_was_saved_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, with_plates: bool

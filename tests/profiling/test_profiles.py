@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 
@@ -45,6 +45,7 @@ def test_a_profile_has_each_statistic_of_each_measurement() -> None:
     ]  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.sampled_from(["A01", "B07", "P24"]), st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), min_size=1

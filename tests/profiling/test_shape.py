@@ -42,7 +42,7 @@ def label_images(draw: st.DrawFn) -> LabelImage:
     return image.astype(np.int32)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(label_images())
 @example(image_of("1"))
 @example(image_of("0000 0100 0000"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellvote.errors import ImageReadError, SegmentationError
@@ -29,6 +29,7 @@ def test_flows_are_three_pages_of_compressed_float32_without_a_predictor(tmp_pat
     assert (tmp_path / "P" / "A01_f1.tif").stat().st_size < 0.6 * flows().nbytes + 1000
 
 
+@settings(max_examples=30)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**99), max_value=2.0**99))
 def test_what_is_kept_is_right_to_a_part_in_five_hundred(
     tmp_path_factory: pytest.TempPathFactory, value: float

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,6 +19,7 @@ label_images = hnp.arrays(
 )
 
 
+@settings(max_examples=40)
 @given(label_images)
 def test_any_label_image_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, label_image: LabelImage

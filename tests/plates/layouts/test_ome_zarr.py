@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tiny_plates import operetta_names, write_images
 from tests.zarr_stores import (
@@ -149,6 +149,7 @@ def test_a_well_given_alone_knows_its_place(tmp_path: Path) -> None:
     assert acquisition.fields == [FieldKey("P 7", "C04", 1), FieldKey("P 7", "C04", 2)]
 
 
+@settings(max_examples=20)
 @given(
     wells=st.dictionaries(st.tuples(st.integers(1, 32), st.integers(1, 48)), st.integers(1, 3), min_size=1, max_size=6),
     padded=st.booleans(),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.tiny_plates import write_images
 
@@ -78,6 +78,7 @@ WELL_SPELLINGS = ("{0}{1:02d}", "{0}{1}", "{1:02d}{0}", "{1}{0}", "{0}-{1:02d}",
 CHANNELS = (("Channel1", "Channel2"), ("ch0", "ch1"), ("w1", "w2"), ("DAPI", "GFP"), ("1", "2"), ("01", "02"))
 
 
+@settings(max_examples=50)
 @given(
     well=st.sampled_from(WELL_SPELLINGS),
     channels=st.sampled_from(CHANNELS),
