@@ -11,7 +11,7 @@ fixed
     One batch that is on the device already, again and again: nothing can be faster.
 per cell
     The reports' way: a torch ``Dataset`` that opens the field's TIFF files for each cell, cuts the cell out and resizes
-    it, with two worker processes.
+    it, with two worker processes. Fields are like those of CPJUMP1 (report 001): five channels of 1080², 16-bit, LZW.
 
 Rounds of the ways take turns, so that a busy machine slows all alike; the ratios are medians over rounds. Where it is
 so busy that they scatter, the processor time of a cell is what counts: it is that of this process, all threads. Beside
@@ -65,13 +65,14 @@ class CellsInFiles(Dataset[torch.Tensor]):
 
 
 def write_fields(folder: Path, n_fields: int, n_channels: int, width_px: int) -> list[list[Path]]:
-    """Write fields of noise as plain TIFF files, one for each channel."""
+    """Write fields as microscopes of screens do: a TIFF file with LZW compression for each channel."""
     random = np.random.default_rng(0)
     files = []
     for field in range(n_fields):
         files.append([folder / f"f{field}_c{channel}.tif" for channel in range(n_channels)])
         for path in files[-1]:
-            tifffile.imwrite(path, random.gamma(4, 500, (width_px, width_px)).astype(np.uint16))
+            grey = random.gamma(4, 100, (width_px, width_px)).astype(np.uint16)
+            tifffile.imwrite(path, grey, compression="lzw")
     return files
 
 
@@ -221,7 +222,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--architecture", default="small-resnet")
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--channels", type=int, default=5)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--measurements", type=int, default=500, help="of fusion")
     parser.add_argument("--precision", choices=("32", "bf16"), default="32")
