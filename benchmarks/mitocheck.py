@@ -2,7 +2,8 @@
 
 DATA holds single-cell crops in a folder for each class, their plate in the file name (MitoCheck: Neumann et al.,
 Nature 464, 2010). Whole plates are held out; every figure is of crops that the model did not see. Seconds are those
-of training, reading and storing images included, and evaluating; the forest is fed measurements of the whole crop.
+of training, reading and storing images included, and evaluating; the forest is fed measurements of the crop, and of
+the nucleus in its middle.
 """
 
 import argparse

@@ -17,7 +17,12 @@ from cellvote.jobs.examples import (
     stored_parts,
     unreadable_fields,
 )
-from cellvote.jobs.field_measurements import read_field_measurements
+from cellvote.jobs.field_measurements import (
+    field_measurements_are_current,
+    field_measurements_path,
+    measure_fields,
+    read_field_measurements,
+)
 from cellvote.jobs.stored_images import store_images, stored_fields, usual_field_size_px
 from cellvote.learning.examples import Examples
 from cellvote.learning.inputs import Inputs
@@ -27,6 +32,7 @@ from cellvote.plates.acquisition import FieldKey
 from cellvote.plates.layouts import read_plate
 from cellvote.progress import CancelToken, Progress
 from cellvote.study import Study
+from cellvote.study.atomic import read_json, write_json, write_table
 from cellvote.study.image_files import StoredPart, is_current, open_images
 
 SHAPE = (24, 40)
@@ -213,6 +219,21 @@ def test_no_field_that_can_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be read"):
         store_images(study, StoredPart("field", "pixels", SHAPE), workers=1)
     assert FieldKey("P1", "A01", 1) in study.fields
+
+
+def test_fields_that_an_older_version_measured_are_measured_anew(tmp_path: Path) -> None:
+    study = create(tmp_path / "s", write_plates(tmp_path / "i", {"P1": 1}))
+    measure_fields(study, workers=1)
+    path = field_measurements_path(study)
+    measured, note = read_field_measurements(study), path.with_suffix(".json")
+    older = {k: v for k, v in read_json(note).items() if k not in {"names", "version"}}  # as it noted it
+    for told in (older, read_json(note) | {"version": 1}):
+        write_table(path, measured.drop(columns=[n for n in measured if n.startswith("central_")]))
+        write_json(note, told)
+        assert not field_measurements_are_current(study)
+        measure_fields(study, workers=1)
+        pd.testing.assert_frame_equal(read_field_measurements(study), measured)
+    assert field_measurements_are_current(study)
 
 
 def test_whole_fields_are_measured_without_a_segmentation(tmp_path: Path) -> None:

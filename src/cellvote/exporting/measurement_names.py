@@ -39,6 +39,10 @@ _CATEGORIES: Final = {
     "radial": "RadialDistribution",
     "neighbours": "Neighbors",
     "correlation": "Correlation",
+    "pattern": "LocalPattern",
+    "blobs": "Blobs",
+    "edges": "Edges",
+    "polar": "Polar",
 }
 _FEATURES: Final = {
     ("Intensity", "mean"): "MeanIntensity",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from cellvote.jobs.over_fields import run_over_fields
 from cellvote.jobs.segment import open_study
 from cellvote.jobs.stored_images import Encoding, begin_file, draft_paths, number_of_field
 from cellvote.plates.acquisition import FIELD, FieldKey
-from cellvote.profiling.whole_fields import measure_field
+from cellvote.profiling.whole_fields import VERSION, measure_field
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import read_json, read_table, write_json, write_table
@@ -52,10 +52,15 @@ def field_measurements_path(study: Study) -> Path:
 
 
 def field_measurements_are_current(study: Study) -> bool:
-    """Whether whole fields were measured on the images as they are read now."""
+    """Whether whole fields were measured on the images as they are read now, and as this version measures them."""
     path = field_measurements_path(study)
     note = path.with_suffix(".json")
-    return path.exists() and note.exists() and read_json(note) == source_note(study)
+    return path.exists() and note.exists() and read_json(note) == _note(study)
+
+
+def _note(study: Study) -> dict[str, Any]:
+    """Say what was measured, of which images: what is compared before a table is used again."""
+    return {**source_note(study), "names": list(field_feature_names(study)), "version": VERSION}
 
 
 def measure_fields(
@@ -81,8 +86,8 @@ def measure_fields(
     draft, ledger_path, told = draft_paths(path)
     with run_alone(study.path, "measuring fields"):
         names = field_feature_names(study)
-        note = source_note(study)
-        offset = begin_file(draft, (len(study.fields), len(names)), _FLOATS, {**note, "names": list(names)})
+        note = _note(study)
+        offset = begin_file(draft, (len(study.fields), len(names)), _FLOATS, note)
         step = MeasureWholeField(study.path, draft, offset, names)
         with Ledger(ledger_path) as ledger:
             todo = [key for key in study.fields if key not in ledger.done()]

@@ -12,9 +12,13 @@ from cellvote.plates.pixels import Pixels
 from cellvote.profiling.correlation import correlation_measurements
 from cellvote.profiling.granularity import granularity_measurements
 from cellvote.profiling.intensities import Regions, intensity_measurements
+from cellvote.profiling.local_patterns import pattern_measurements
 from cellvote.profiling.neighbours import neighbour_measurements
 from cellvote.profiling.objects import Columns, Objects
+from cellvote.profiling.outline import outline_measurements
+from cellvote.profiling.polar import polar_measurements
 from cellvote.profiling.radial_distribution import radial_measurements
+from cellvote.profiling.scale_space import scale_space_measurements
 from cellvote.profiling.settings import MeasureSettings
 from cellvote.profiling.shape import shape_measurements
 from cellvote.profiling.texture import texture_measurements
@@ -34,6 +38,8 @@ PLACE: Final = (
 )
 """Columns that say where a cell is, not what it looks like: never fed to a classifier."""
 
+NOT_FED: Final = frozenset({"plate", "well", "field", "orientation", *PLACE})
+"""Neither is how a cell lies: that is chance."""
 
 _SETS: Final = {
     "texture": texture_measurements,
@@ -41,6 +47,10 @@ _SETS: Final = {
     "radial_distribution": radial_measurements,
     "neighbours": neighbour_measurements,
     "correlation": correlation_measurements,
+    "local_patterns": pattern_measurements,
+    "scale_space": scale_space_measurements,
+    "polar": polar_measurements,
+    "outline": outline_measurements,
 }
 
 
@@ -66,7 +76,8 @@ def measure_cells(
     nuclei
         YX, the nucleus of each cell with the label id of its cell.
     sets
-        Beside ``core``: ``texture``, ``granularity``, ``radial_distribution``, ``neighbours``, ``correlation``.
+        Beside ``core``: ``texture``, ``granularity``, ``radial_distribution``, ``neighbours``, ``correlation``,
+        ``local_patterns``, ``scale_space``, ``polar``, ``outline``.
     **settings
         The other settings of `MeasureSettings`.
 
@@ -152,5 +163,4 @@ def _check_shapes(
 
 def feature_columns(cells: pd.DataFrame) -> list[str]:
     """Name the columns of a cells table that say what a cell looks like, in their order."""
-    keys = {"plate", "well", "field", "orientation", *PLACE}  # how a cell lies is chance
-    return [str(c) for c in cells if c not in keys and pd.api.types.is_numeric_dtype(cells[c])]
+    return [str(c) for c in cells if c not in NOT_FED and pd.api.types.is_numeric_dtype(cells[c])]

@@ -4,7 +4,18 @@ from typing import Any, Final, Literal, get_args
 
 from pydantic import BaseModel, Field, field_validator
 
-SetName = Literal["core", "texture", "granularity", "radial_distribution", "neighbours", "correlation"]
+SetName = Literal[
+    "core",
+    "texture",
+    "granularity",
+    "radial_distribution",
+    "neighbours",
+    "correlation",
+    "local_patterns",
+    "scale_space",
+    "polar",
+    "outline",
+]
 SET_NAMES: Final[tuple[SetName, ...]] = get_args(SetName)
 
 
@@ -15,7 +26,7 @@ class MeasureSettings(BaseModel, frozen=True, extra="forbid"):
         ("core",),
         title="Sets",
         description="core (always: shape and intensity), texture, granularity, radial_distribution, neighbours, "
-        "correlation; several parted by commas",
+        "correlation, local_patterns, scale_space, polar, outline; several parted by commas",
     )
     exclude_border: bool = Field(
         False, title="Leave out cells at the border", description="Of these a part may be missing"

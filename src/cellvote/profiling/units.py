@@ -23,6 +23,11 @@ _UNITS: Final = (
     ("radial_(?:fraction|mean|cv)_.+", ""),
     (r"neighbours_(?:touching|touching_share|within_\d+px)", ""),
     ("neighbours_(?:first|second)_distance", "px"),
+    (r"pattern_(?:\d|mixed)_\d+px_.+", ""),
+    (r"(?:blobs|edges)_(?:mean|std|min|max)_\d+px_.+", ""),
+    (r"polar_(?:mean|harmonic_\d)_\d+of\d+_.+", ""),
+    (r"moments_hu_\d|radius_harmonic_\d", ""),
+    ("radius_(?:min|max)", "px"),
     ("correlation_(?:pearson|overlap|k1|k2|manders1|manders2)_.+", ""),
 )
 """What names look like, and the unit; empty for numbers, shares, ratios and names. No name looks like two of them."""
