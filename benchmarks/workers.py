@@ -24,12 +24,12 @@ from pathlib import Path
 
 import psutil
 
-from cellvote.jobs.executors import WorkerPool
 from cellvote.jobs.measure import MeasureField
 from cellvote.jobs.over_fields import run_over_fields
 from cellvote.jobs.segment import SegmentField
 from cellvote.jobs.segment_settings import resolve_settings
 from cellvote.plates.layouts import read_plate
+from cellvote.processes import WorkerPool
 from cellvote.profiling.settings import MeasureSettings
 from cellvote.progress import CancelToken
 from cellvote.study import Study
@@ -84,6 +84,8 @@ def make_study(folder: Path, n_fields: int, size_px: int) -> Study:
 
 def run(study: Study, n_workers: int) -> tuple[float, float, float]:
     """Segment and measure every field: seconds to start the workers, of both steps, and processor seconds of these."""
+    from workers import get_ready  # importable by that name: workers do not run this script
+
     name = f"with-{n_workers}"
     settings = resolve_settings(study, "watershed", {})["settings"]
     steps = (

@@ -9,7 +9,7 @@ import pytest
 from tests.tiny_plates import contents
 
 from cellvote.errors import WorkerError
-from cellvote.jobs.executors import default_workers, open_executor
+from cellvote.jobs.executors import open_executor
 from cellvote.jobs.segment import segment_study
 from cellvote.study import Study
 
@@ -26,10 +26,6 @@ def test_an_error_here_is_raised_where_its_result_is_read() -> None:
         future = executor.submit(int, "x")
         with pytest.raises(ValueError, match="invalid literal"):
             future.result()
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert default_workers() >= 1
 
 
 def test_without_distributed_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from cellvote.jobs.predict import evaluate_study, predict_study
 from cellvote.jobs.train import train_study
 from cellvote.learning import Classifier, load_classifier
 from cellvote.learning.classifier import UNSEEN
+from cellvote.learning.networks import side_by_side
+from cellvote.progress import Progress
 from cellvote.study import Study
 
 CLASSES = "moa=vehicle,PI3K inhibitor"
@@ -112,6 +114,24 @@ def test_networks_are_tuned_further_for_each_value_of_a_column(tmp_path: Path) -
     ]
     same = np.isclose(probabilities_in(table), probabilities_in(by_all), atol=1e-5).all(axis=1)
     assert (same == ~np.array(of_tuned)).all()
+
+
+@pytest.mark.slow
+def test_a_classifier_whose_folds_were_trained_side_by_side_is_the_same(
+    plain: tuple[Study, Classifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "_WORTH_PIXELS", 0)
+    monkeypatch.setattr(side_by_side, "default_workers", lambda: 2)
+    study, alone = plain
+    told: list[str] = []
+
+    def report(progress: Progress) -> None:
+        told.append(progress.message)
+
+    together = train_study(study, CLASSES, settings=QUICK, name="together", workers=2, device="cpu", report=report)
+    assert "training side by side" in told
+    assert together.weights_path.read_bytes() == alone.weights_path.read_bytes()
+    assert together.info.metrics == alone.info.metrics
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import pytest
 from tests.jobs.dangerous_steps import Dawdle, FullDisk, KillWorker, threads_of
 
 from cellvote.errors import CancelledError, StorageError, WorkerError
-from cellvote.jobs.executors import ONE_THREAD, open_executor
+from cellvote.jobs.executors import open_executor
 from cellvote.jobs.over_fields import FieldStep, run_over_fields
 from cellvote.plates.acquisition import FieldKey
+from cellvote.processes import ONE_THREAD
 from cellvote.progress import CancelToken
 from cellvote.study.ledger import Ledger
 

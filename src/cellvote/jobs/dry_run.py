@@ -13,7 +13,6 @@ import numpy as np
 
 from cellvote.errors import CellVoteError, StudyError
 from cellvote.jobs.examples import measurement_matrix, stored_parts
-from cellvote.jobs.executors import default_workers
 from cellvote.jobs.illumination import spread_fields
 from cellvote.jobs.measure import measured_settings, read_outlines, up_to_date
 from cellvote.jobs.profile import CellsOnDisk, group_cells, profiles_path, read_record, staleness
@@ -24,6 +23,7 @@ from cellvote.learning.classifier import UNSEEN, Classifier
 from cellvote.learning.predicting import classic_probabilities, load_classic
 from cellvote.plates.acquisition import Acquisition, FieldKey
 from cellvote.plates.plate_map import read_and_join
+from cellvote.processes import default_workers
 from cellvote.profiling.measurements import measure_outlines
 from cellvote.profiling.profiles import ProfileSettings
 from cellvote.progress import CancelToken, ignore_progress

@@ -2,44 +2,20 @@
 
 import contextlib
 import logging
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import connection
-from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final
-
-from threadpoolctl import threadpool_limits
 
 from cellvote import __version__
 from cellvote.errors import WorkerError
-from cellvote.progress import quiet_decoders
-
-ONE_THREAD: Final = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "BLIS_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-}
-"""What numerical libraries read while they are loaded: one thread each, so that N workers keep N cores busy."""
+from cellvote.processes import WorkerPool, default_workers, limit_threads
 
 _ASKED_EVERY_S: Final = 1.0
 _WITHOUT_WORKERS_S: Final = 120.0
 """Nannies start dead workers again; where none is there for so long, nobody does."""
-
-
-def default_workers() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -78,119 +54,6 @@ def open_executor(workers: int | None = None, scheduler: str | None = None) -> I
 def is_death(error: BaseException) -> bool:
     """Whether an error says that the process which did the call died."""
     return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"  # dask's, not imported here
-
-
-# Local processes
-
-
-class _LimitedProcess(SpawnProcess):
-    """A process whose numerical libraries find `ONE_THREAD` when they are loaded, which is before any call of ours."""
-
-    def start(self) -> None:
-        with _environment(ONE_THREAD):
-            super().start()
-
-
-class _LimitedContext(SpawnContext):
-    """Starts processes afresh: fork is unsafe beside the threads of Qt and torch."""
-
-    Process = _LimitedProcess
-
-
-_environment_lock = threading.Lock()
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables of the environment for a moment."""
-    with _environment_lock:
-        before = {name: os.environ.get(name) for name in values}
-        os.environ.update(values)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
-
-
-class WorkerPool(Executor):
-    """A pool of local processes, each with one thread; `renew` makes it anew where one of them died.
-
-    Parameters
-    ----------
-    n_workers
-        How many; they are started as they are needed.
-    """
-
-    def __init__(self, n_workers: int) -> None:
-        self._n_workers = n_workers
-        self._context = _LimitedContext()
-        self._stop = self._context.Event()
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._n_workers, self._context, initializer=_start_worker, initargs=(self._stop,))
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Do a call in one of the processes; raises `BrokenProcessPool` once one has died."""
-        return self._pool.submit(_call, fn, *args, **kwargs)
-
-    def renew(self) -> None:
-        """Start anew, with what was handed over forgotten."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool = self._new_pool()
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, each after the call that it is at; those that it was handed already are not begun."""
-        if cancel_futures:
-            self._stop.set()
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
-
-
-_stopped: Any = None
-"""In a worker process, the event that is set when no further call is to be begun."""
-
-
-def _call(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    if _stopped is not None and _stopped.is_set():
-        raise CancelledError
-    return fn(*args, **kwargs)
-
-
-def _start_worker(stopped: Any) -> None:
-    """Prepare a worker process: one thread of each library, deaf to Ctrl-C, gone when its parent is gone."""
-    global _stopped  # a process pool hands nothing else to its calls
-    _stopped = stopped
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what stops
-    limit_threads()
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _leave_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)  # the parent was killed: nobody waits for what this process does
-
-
-_limited = threading.local()
-
-
-def limit_threads() -> None:
-    """Give this thread's numerical libraries one thread each: those that are loaded, and those that will be."""
-    if getattr(_limited, "done", False):
-        return
-    quiet_decoders()
-    os.environ.update(ONE_THREAD)
-    threadpool_limits(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(1)
-    _limited.done = True
 
 
 # A dask cluster

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cellvote.errors import ImageReadError
-from cellvote.jobs.executors import default_workers
 from cellvote.learning.fingerprints import SIZE, Fingerprints, fingerprint
 from cellvote.plates.acquisition import FIELD, FieldKey, field_keys
 from cellvote.plates.pixels import image_hash
+from cellvote.processes import default_workers
 from cellvote.progress import CancelToken, Progress, Report, ignore_progress
 from cellvote.study import Study
 from cellvote.study.atomic import read_table, write_table, writing

@@ -1,6 +1,5 @@
 """Fit the models of a planned training on a study: on measurements, on embeddings, or as networks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from cellvote.jobs.examples import examples_of, learn_constants, measurement_mat
 from cellvote.jobs.training_plan import TrainingPlan
 from cellvote.learning.architectures import EMBEDDINGS, is_network
 from cellvote.learning.examples import Examples
+from cellvote.learning.inputs import Inputs
 from cellvote.learning.network_training import NetworkTraining, train_networks
 from cellvote.learning.predicting import n_scores
 from cellvote.learning.scaling import FeedingConstants
@@ -67,9 +67,11 @@ def fit_models(
     ----------
     data_name
         Digest of cells, classes and folds.
+    jobs
+        Threads of a forest; folds whose networks are trained at a time on a CPU, at most.
     """
     if is_network(plan.settings.architecture):
-        return _fit_networks(study, plan, folder, data_name, device, report, cancel)
+        return _fit_networks(study, plan, folder, data_name, device, jobs, report, cancel)
     history = History(folder / "history.csv")
     rows = plan.cells["row"].to_numpy(np.int64)
     fitted = Fitted()
@@ -114,11 +116,13 @@ def _fit_networks(
     folder: Path,
     data_name: str,
     device: str,
+    jobs: int,
     report: Report,
     cancel: CancelToken,
 ) -> Fitted:
     from cellvote.learning.networks.device import choose_device
     from cellvote.learning.networks.pretrained import choose_start
+    from cellvote.learning.networks.side_by_side import share_cores
 
     settings, cells = plan.settings, plan.training_cells()
     rows = plan.cells["row"].to_numpy(np.int64)
@@ -130,19 +134,21 @@ def _fit_networks(
     training = NetworkTraining(
         cells=cells,
         examples_of=ExamplesOfFolds(study, plan.segmentation, plan.inputs, rows, constants),
-        build=network_builder(plan, settings, start.path),
+        build=NetworkBuilder(plan.inputs, settings, len(plan.classes), start.path),
         plate=np.asarray(pd.factorize(plan.cells["plate"], sort=True)[0], np.int64),
         settings=settings,
         data_name=data_name,
         stages=plan.stages(study),
     )
+    place = choose_device(device)
     trained = train_networks(
         training,
         folder,
-        device=choose_device(device),
+        device=place,
         history=History(folder / "history.csv"),
         report=report,
         cancel=cancel,
+        cores=share_cores(training, jobs) if place.type == "cpu" and settings.devices == 1 else None,
     )
     notes = (*([f"networks start {start.note}"] if start.note else []), *trained.notes)
     return Fitted(constants, training.stages.column, trained.tuned, dict(start.about), notes)
@@ -172,25 +178,37 @@ class ExamplesOfFolds:
         return self._last[1]
 
 
-def network_builder(plan: TrainingPlan, settings: TrainSettings, weights: Path | None) -> "Callable[[int], nn.Module]":
-    """Make a function that makes the network of a fold, its random weights drawn from the seed."""
-    from cellvote.learning.architectures import build_architecture
+@dataclass(frozen=True)
+class NetworkBuilder:
+    """Makes the network of a fold, its random weights drawn from the seed; in other processes, too.
 
-    def build(fold: int) -> "nn.Module":
+    Attributes
+    ----------
+    weights
+        What it starts from, beside that; None where it does not.
+    """
+
+    inputs: Inputs
+    settings: TrainSettings
+    n_classes: int
+    weights: Path | None = None
+
+    def __call__(self, fold: int) -> "nn.Module":
+        """Make it."""
         import torch
 
+        from cellvote.learning.architectures import build_architecture
         from cellvote.learning.networks.fit import seed_of
 
+        settings, inputs = self.settings, self.inputs
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(settings.seed, fold, 0))
             return build_architecture(
                 settings.architecture,
-                channels=plan.inputs.n_channels,
-                size_px=plan.inputs.size_px or 0,
-                n_classes=n_scores(settings.model_dump(), len(plan.classes)),
-                n_measurements=len(plan.inputs.columns) if plan.inputs.has_measurements else 0,
-                pretrained=weights or False,
+                channels=inputs.n_channels,
+                size_px=inputs.size_px or 0,
+                n_classes=n_scores(settings.model_dump(), self.n_classes),
+                n_measurements=len(inputs.columns) if inputs.has_measurements else 0,
+                pretrained=self.weights or False,
                 xavier=settings.initialisation == "xavier",
             )
-
-    return build

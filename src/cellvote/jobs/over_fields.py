@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cellvote.errors import CellVoteError, StorageError, WorkerError
-from cellvote.jobs.executors import ClusterExecutor, WorkerPool, is_death, open_executor
+from cellvote.jobs.executors import ClusterExecutor, is_death, open_executor
 from cellvote.plates.acquisition import FieldKey
+from cellvote.processes import WorkerPool
 from cellvote.progress import CancelToken, Progress, Report
 from cellvote.study.ledger import FieldRecord, Ledger
 

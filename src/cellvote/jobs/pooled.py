@@ -17,9 +17,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from cellvote.jobs.executors import default_workers, open_executor
+from cellvote.jobs.executors import open_executor
 from cellvote.jobs.over_fields import FIELD_ERRORS, attempt, failed_record, rate, worker_died
 from cellvote.plates.acquisition import FieldKey
+from cellvote.processes import default_workers
 from cellvote.progress import CancelToken, Progress
 from cellvote.segmentation.base import TileNetwork, TilePixels, Tiles
 from cellvote.study.ledger import FieldRecord, Ledger

@@ -11,7 +11,6 @@ from cellvote.errors import StudyError
 from cellvote.jobs.accounting import hold_to_account
 from cellvote.jobs.audit import audit_training
 from cellvote.jobs.examples import store_inputs, unreadable_fields
-from cellvote.jobs.executors import default_workers
 from cellvote.jobs.fitting import Fitted, fit_models
 from cellvote.jobs.probabilities import check_device, image_hashes
 from cellvote.jobs.training_plan import TrainingPlan, plan_training
@@ -30,6 +29,7 @@ from cellvote.learning.settings import TrainSettings, settings_for
 from cellvote.learning.splits import LEARNED_IN
 from cellvote.learning.weights_note import write_note
 from cellvote.plates.acquisition import FIELD
+from cellvote.processes import default_workers
 from cellvote.progress import CancelToken, Report, ignore_progress
 from cellvote.recipes import settings_of_recipe
 from cellvote.settings import changed

@@ -1,12 +1,12 @@
 """Training networks: one for each fold, tuned further for each value of a column where that is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cellvote.learning.examples import Examples, IntArray
@@ -18,6 +18,8 @@ from cellvote.study.atomic import write_bytes
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from cellvote.learning.networks.side_by_side import SharedCores
 
 FINE_TUNED_RATE: Final = 0.1
 """What is tuned further takes smaller steps than what is learned anew."""
@@ -78,6 +80,70 @@ class NetworkTraining:
 
 
 @dataclass(frozen=True)
+class PlannedNetwork:
+    """A network that is to be trained.
+
+    Attributes
+    ----------
+    rows
+        The cells that it learns from, and is watched on.
+    value
+        Of the column that it is tuned further for; empty where it learns from all that the fold does.
+    name
+        Of its checkpoint.
+    """
+
+    fold: int
+    rows: IntArray
+    settings: TrainSettings
+    value: str
+    name: str
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """The networks of a fold.
+
+    Attributes
+    ----------
+    networks
+        One that learns from all that the fold does, and those that are tuned further from it.
+    notes
+        Which values get none, and why.
+    """
+
+    fold: int
+    networks: tuple[PlannedNetwork, ...]
+    notes: tuple[str, ...] = ()
+
+
+def plan_fold(training: NetworkTraining, fold: int) -> FoldPlan:
+    """Say which networks a fold has: those of values with too few wells are left out."""
+    settings, stages = training.settings, training.stages
+    learned = np.flatnonzero(training.cells.learned_by(fold))
+    networks, notes = [PlannedNetwork(fold, learned, settings, "", f"fold-{fold}")], []
+    tuning = settings.model_copy(
+        update={
+            "epochs": settings.fine_tune_epochs,
+            "learning_rate": settings.learning_rate * FINE_TUNED_RATE,
+            "schedule": "cosine",
+        }
+    )
+    for number, value in enumerate(stages.values):
+        own = learned[stages.code[learned] == number]
+        n_classes = len(np.unique(training.cells.codes[own]))
+        n_wells = len(np.unique(training.cells.well[own]))
+        if n_classes >= 2 and n_wells >= _LEAST_WELLS * n_classes:
+            networks.append(PlannedNetwork(fold, own, tuning, value, f"fold-{fold}-{number}"))
+            continue
+        notes.append(
+            f"{stages.column} = {value}: {n_wells} wells of {n_classes} class(es) are too few to tune a network for in "
+            f"fold {fold + 1}; the network that learned from all predicts them."
+        )
+    return FoldPlan(fold, tuple(networks), tuple(notes))
+
+
+@dataclass(frozen=True)
 class Trained:
     """What came of it.
 
@@ -101,122 +167,96 @@ def train_networks(
     history: History,
     report: Report,
     cancel: CancelToken,
+    cores: "SharedCores | None" = None,
 ) -> Trained:
-    """Train the network of each fold, going on from its checkpoint, and write them all into one file.
+    """Train the networks of each fold, going on from their checkpoints, and write them all into one file.
 
     Parameters
     ----------
     folder
         Of the classifier: ``model.safetensors`` and ``checkpoint/`` are written there.
+    cores
+        On a CPU, how many folds are trained at a time and on how many threads each; one after the other, on as many
+        threads as torch takes by itself, where it is not given.
 
     Raises
     ------
     CancelledError
         Where it was cancelled; run again to go on.
+    WorkerError
+        Where a process that trained a fold died.
     """
     import safetensors.torch
 
-    run = _Networks(training, folder, device, history, report, cancel)
+    from cellvote.learning.networks.folds import train_fold
+    from cellvote.learning.networks.side_by_side import keeping_threads, train_side_by_side
+
+    plans = [plan_fold(training, fold) for fold in range(training.cells.n_folds)]
+    told = _Account(plans, history, report)
     tensors: dict[str, Any] = {}
-    tuned: list[tuple[str, ...]] = []
-    for fold in range(training.cells.n_folds):
-        base, special = run.fold(fold)
-        tensors |= {f"fold{fold}/{name}": tensor for name, tensor in base.items()}
-        for value, weights in special.items():
-            tensors |= {f"fold{fold}.{value}/{name}": tensor for name, tensor in weights.items()}
-        tuned.append(tuple(special))
+    with keeping_threads(cores, folder) if cores else nullcontext() as shared:
+        if shared is not None and shared.at_once > 1:
+            train_side_by_side(training, plans, folder, shared, on_epoch=told.add, on_folds=told.go_on, cancel=cancel)
+        for plan in plans:  # those that are trained already are only read
+            told.go_on([plan.fold])
+            told.notes.extend(plan.notes)
+            trained = train_fold(training, plan, folder, device, on_epoch=told.add_with_notes, cancel=cancel)
+            for planned, weights in zip(plan.networks, trained, strict=True):
+                prefix = f"fold{plan.fold}.{planned.value}" if planned.value else f"fold{plan.fold}"
+                tensors |= {f"{prefix}/{name}": tensor for name, tensor in weights.items()}
     write_bytes(folder / "model.safetensors", safetensors.torch.save(tensors))
-    return Trained(tuple(tuned), tuple(dict.fromkeys(run.notes)))
+    tuned = tuple(tuple(one.value for one in plan.networks[1:]) for plan in plans)
+    return Trained(tuned, tuple(dict.fromkeys(told.notes)))
 
 
-class _Networks:
-    """The networks of all folds, one after the other."""
+class _Account:
+    """What is told of the epochs, in whichever order and process the networks are trained."""
 
-    def __init__(
-        self,
-        training: NetworkTraining,
-        folder: Path,
-        device: "torch.device",
-        history: History,
-        report: Report,
-        cancel: CancelToken,
-    ) -> None:
-        self.training, self.folder, self.device = training, folder, device
-        self.history, self.report, self.cancel = history, report, cancel
+    def __init__(self, plans: Sequence[FoldPlan], history: History, report: Report) -> None:
+        self.history, self.report, self.n_folds = history, report, len(plans)
+        self.epochs = {(one.fold, one.value): one.settings.epochs for plan in plans for one in plan.networks}
+        self.done = dict.fromkeys(self.epochs, 0)
+        self.folds: tuple[int, ...] = ()
         self.notes: list[str] = []
-        settings = training.settings
-        self.tuning = settings.model_copy(
-            update={
-                "epochs": settings.fine_tune_epochs,
-                "learning_rate": settings.learning_rate * FINE_TUNED_RATE,
-                "schedule": "cosine",
-            }
-        )
-        self.total = training.cells.n_folds * (settings.epochs + len(training.stages.values) * self.tuning.epochs)
-        self.before = 0
 
-    def fold(self, fold: int) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-        """Train the network of a fold, and tune it further for each value: (weights, weights of each value)."""
-        training = self.training
-        cells, examples = training.cells, training.examples_of(fold)
-        learned = np.flatnonzero(cells.learned_by(fold))
-        watched = cells.watched_by(fold, training.settings)
-        base = self._train(fold, examples, learned, watched, training.settings)
-        special = {}
-        for number, value in enumerate(training.stages.values):
-            own = learned[training.stages.code[learned] == number]
-            if self._can_be_tuned(fold, value, own):
-                special[value] = self._train(fold, examples, own, watched, self.tuning, value, base)
-            else:
-                self.before += self.tuning.epochs
-        return base, special
+    def go_on(self, folds: Sequence[int]) -> None:
+        """Go on to these folds, side by side where they are several; those that were trained until now are done."""
+        for network in self.done:
+            if network[0] in set(self.folds).difference(folds):
+                self.done[network] = self.epochs[network]  # also where it stopped early
+        self.folds = tuple(folds)
+        if len(folds) > 1:
+            self.report(Progress(*self._count(), f"folds {_listed(folds)} of {self.n_folds}", "training side by side"))
 
-    def _can_be_tuned(self, fold: int, value: str, rows: IntArray) -> bool:
-        cells = self.training.cells
-        classes = np.unique(cells.codes[rows])
-        wells = len(np.unique(cells.well[rows]))
-        if len(classes) >= 2 and wells >= _LEAST_WELLS * len(classes):
-            return True
-        self.notes.append(
-            f"{self.training.stages.column} = {value}: {wells} wells of {len(classes)} class(es) are too few to tune a "
-            f"network for in fold {fold + 1}; the network that learned from all predicts them."
-        )
-        return False
+    def add(self, row: dict[str, Any]) -> None:
+        """Tell an epoch, unless it was told before."""
+        fold, value, epoch = int(row["fold"]), str(row["stage"]), int(row["epoch"])
+        if epoch <= self.done[fold, value]:
+            return
+        self.done[fold, value] = epoch
+        self.history.append(row)
+        self.report(self._progress(row, self._where(row)))
 
-    def _train(
-        self,
-        fold: int,
-        examples: Examples,
-        rows: IntArray,
-        watched: npt.NDArray[np.bool_],
-        settings: TrainSettings,
-        value: str = "",
-        start: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        from cellvote.learning.networks.fit import Fit, TrainingSet, fit_network
+    def add_with_notes(self, row: dict[str, Any]) -> None:
+        """Tell an epoch, and keep its notes: to be called for one fold after the other, to have them in order."""
+        self.notes.extend(f"{self._where(row)}: {note}" for note in row["notes"].split("; ") if note)
+        self.add(row)
 
-        training, cells = self.training, self.training.cells
-        number = training.stages.values.index(value) if value else None
-        name = f"fold-{fold}" + (f"-{number}" if number is not None else "")
-        network = training.build(fold)
-        if start is not None:
-            network.load_state_dict(start)
-        data = TrainingSet(examples.take(rows), cells.codes[rows], watched[rows], training.plate[rows], cells.n_classes)
-        where = f"fold {fold + 1} of {cells.n_folds}" + (f", {value}" if value else "")
+    def _where(self, row: dict[str, Any]) -> str:
+        return f"fold {row['fold'] + 1} of {self.n_folds}" + (f", {row['stage']}" if row["stage"] else "")
 
-        def tell(row: dict[str, Any]) -> None:
-            self.history.append(row)
-            self.notes.extend(f"{where}: {note}" for note in row["notes"].split("; ") if note)
-            self.report(_progress(row, where, self.before, self.total))
+    def _progress(self, row: dict[str, Any], where: str) -> Progress:
+        watched = row["validation_accuracy"]
+        accuracy, of = (watched, "inner validation") if watched is not None else (row["train_accuracy"], "training")
+        message = f"accuracy {accuracy:.3f} on {of} · {row['cells_per_s']:,.0f} cells/s"
+        if len(self.folds) > 1:
+            message += f" · folds {_listed(self.folds)} side by side"
+        return Progress(*self._count(), f"{where}, epoch {row['epoch']}", message)
 
-        fit = Fit(settings, fold, self.device, self.folder / "checkpoint" / name, training.data_name, value)
-        best = fit_network(network, data, fit, on_epoch=tell, cancel=self.cancel)
-        self.before += settings.epochs
-        return best
+    def _count(self) -> tuple[int, int]:
+        """Count the epochs that are done, and all."""
+        return sum(self.done.values()), sum(self.epochs.values())
 
 
-def _progress(row: dict[str, Any], where: str, before: int, total: int) -> Progress:
-    watched = row["validation_accuracy"]
-    accuracy, of = (watched, "inner validation") if watched is not None else (row["train_accuracy"], "training")
-    message = f"accuracy {accuracy:.3f} on {of} · {row['cells_per_s']:,.0f} cells/s"
-    return Progress(before + row["epoch"], total, f"{where}, epoch {row['epoch']}", message)
+def _listed(folds: Sequence[int]) -> str:
+    return ", ".join(str(fold + 1) for fold in folds)
