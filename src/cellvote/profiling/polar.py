@@ -41,7 +41,8 @@ def polar_measurements(
         mean = cells.sum(values) / cells.area
         unit = np.sqrt(cells.sum((values - mean[cells.of_pixel]) ** 2) / cells.area)
         unit[unit == 0] = np.nan
-        circles = circle_values(np.ascontiguousarray(plane, np.float64), cells.centroid, radii, _ANGLES)
+        centroid = np.asarray(cells.centroid, np.float64)
+        circles = circle_values(np.ascontiguousarray(plane, np.float64), centroid, radii, _ANGLES)
         circles = (circles - mean[:, None, None]) / unit[:, None, None]
         waves = np.abs(np.fft.rfft(circles, axis=2))[:, :, 1 : _HARMONICS + 1] * (2 / _ANGLES)
         zones = waves.reshape(len(cells), _ZONES, _RINGS // _ZONES, _HARMONICS).mean(axis=2)

@@ -79,7 +79,7 @@ def bright_pixels(image_cyx: Pixels, channel_names: Sequence[str]) -> LabelImage
 
 def bright_parts(bright_yx: LabelImage) -> LabelImage:
     """Number the connected parts of what is bright, without those that are too small to be looked at: YX int32."""
-    labels, n = ndimage.label(bright_yx, output=np.int32)
+    labels, n = ndimage.label(bright_yx)
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
     sizes[0] = 0
     by_size = np.sort(sizes)[::-1]
@@ -115,7 +115,5 @@ def _measured(
     outlines = Outlines.of(object_yx if there else np.ones_like(object_yx))
     columns = measure_outlines(image_cyx, outlines, channel_names, settings)
     return {
-        name: float(values[0]) if there else float("nan")  # type: ignore[arg-type]
-        for name, values in columns.items()
-        if name not in NOT_FED
+        name: float(values[0]) if there else float("nan") for name, values in columns.items() if name not in NOT_FED
     }
