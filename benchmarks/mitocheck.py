@@ -60,22 +60,24 @@ def _set_aside(data: Path, learned: Path, aside: Path, seed: int) -> None:
     """Copy the crops into two folders, each plate into one of them."""
     files = sorted(path for path in data.glob("*/*") if path.is_file())
     classes, plates = np.array([f.parent.name for f in files]), np.array([f.name.split("--")[0] for f in files])
-    table = pd.crosstab(plates, classes)
-    random = np.random.default_rng(seed)
-    for draw in range(1, DRAWS + 1):
-        aside_plates = random.choice(table.index.to_numpy(), len(table) // 5, replace=False)
-        share = table.loc[aside_plates].sum() / table.sum()
-        if share.max() <= 1 / 3 and share.min() > 0:
-            break
-    else:
-        raise SystemExit(f"no draw of {DRAWS} leaves two thirds of every class to learn from, and sets some aside")
+    aside_plates = _drawn(pd.crosstab(plates, classes), seed)
     rows = np.flatnonzero(np.isin(plates, aside_plates))
     chosen = set(rows.tolist())
-    print(f"set aside: {len(chosen)} crops on {len(aside_plates)} plates (draw {draw})", flush=True)
+    print(f"set aside: {len(chosen)} crops on {len(aside_plates)} plates", flush=True)
     for i, file in enumerate(files):
         target = (aside if i in chosen else learned) / file.parent.name / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+
+
+def _drawn(crops: pd.DataFrame, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    for _ in range(DRAWS):
+        plates = random.choice(crops.index.to_numpy(), len(crops) // 5, replace=False)
+        share = crops.loc[plates].sum() / crops.sum()
+        if share.max() <= 1 / 3 and share.min() > 0:
+            return plates
+    raise SystemExit(f"no draw of {DRAWS} leaves two thirds of every class to learn from, and sets some aside")
 
 
 def _train(study: Study, recipe: str, split_by: str, seed: int) -> None:

@@ -35,14 +35,14 @@ def polar_measurements(
     from cellvote.profiling.compiled.polar import circle_values
 
     table: Columns = {}
-    radii = np.sqrt(cells.area / np.pi)[:, None] * np.arange(1, _RINGS + 1) * (_REACH / _RINGS)
+    reach = np.arange(1, _RINGS + 1) * (_REACH / _RINGS)
+    radii = np.asarray(np.sqrt(cells.area / np.pi)[:, None] * reach, np.float64)
     for channel, plane in zip(channel_names, image_cyx, strict=True):
         values = cells.values(plane)
         mean = cells.sum(values) / cells.area
         unit = np.sqrt(cells.sum((values - mean[cells.of_pixel]) ** 2) / cells.area)
         unit[unit == 0] = np.nan
-        centroid = np.asarray(cells.centroid, np.float64)
-        circles = circle_values(np.ascontiguousarray(plane, np.float64), centroid, radii, _ANGLES)
+        circles = circle_values(np.ascontiguousarray(plane, np.float64), cells.centroid, radii, _ANGLES)
         circles = (circles - mean[:, None, None]) / unit[:, None, None]
         waves = np.abs(np.fft.rfft(circles, axis=2))[:, :, 1 : _HARMONICS + 1] * (2 / _ANGLES)
         zones = waves.reshape(len(cells), _ZONES, _RINGS // _ZONES, _HARMONICS).mean(axis=2)
