@@ -77,7 +77,7 @@ def _script_hidden() -> Iterator[None]:
     CellVote. So a script needs no ``if __name__ == "__main__"``.
     """
     main = vars(sys.modules["__main__"])
-    before = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    before: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     main["__spec__"] = None
     main.pop("__file__", None)
     try:

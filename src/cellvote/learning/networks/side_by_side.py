@@ -95,7 +95,8 @@ def _pixels_of(examples: Examples) -> int:
 def _bytes_needed(training: NetworkTraining) -> int:
     """Estimate how much memory a process needs that trains a fold."""
     examples = training.examples_of(0)
-    weights = sum(one.numel() * one.element_size() for one in training.build(0).state_dict().values())
+    tensors: list[torch.Tensor] = list(training.build(0).state_dict().values())
+    weights = sum(one.numel() * one.element_size() for one in tensors)
     batch = training.settings.batch_size * _pixels_of(examples) * _BYTES_PER_PIXEL
     return _PROCESS_BYTES + sent_bytes(examples) + _COPIES_OF_WEIGHTS * weights + batch
 
@@ -245,8 +246,8 @@ def _died(folds: Iterable[int]) -> WorkerError:
     numbers = [str(fold + 1) for fold in sorted(folds)]
     which = f"one of the folds {', '.join(numbers)}" if len(numbers) > 1 else f"fold {numbers[0]}"
     return WorkerError(
-        f"the process that trained {which} died, most often for want of memory. What was done is kept: run again with "
-        "--workers 1 (workers=1), which trains one fold after the other."
+        f"the process that trained {which} died, most often for want of memory. What was done is kept: close other "
+        "programs and run again, or run again with --workers 1 (workers=1), which trains one fold after the other."
     )
 
 
