@@ -46,6 +46,20 @@ OF_CELLPROFILER = {
 }
 
 
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("pattern_mixed_2px_DNA", "Cells_LocalPattern_Mixed_DNA_2"),
+        ("blobs_max_4px_w1 DAPI", "Cells_Blobs_Max_w1DAPI_4"),
+        ("polar_harmonic_3_2of4_DNA", "Cells_Polar_Harmonic_DNA_3_2of4"),
+        ("moments_hu_1", "Cells_AreaShape_MomentsHu_1"),
+        ("radius_harmonic_8", "Cells_AreaShape_RadiusHarmonic_8"),
+    ],
+)
+def test_what_only_we_measure_is_named_in_the_same_form(column: str, name: str) -> None:
+    assert str(name_measurement(column, CHANNELS)) == name
+
+
 @pytest.mark.parametrize(("column", "name"), OF_CELLPROFILER.items())
 def test_what_cellprofiler_measures_too_has_its_name(column: str, name: str) -> None:
     assert str(name_measurement(column, CHANNELS)) == name

@@ -24,6 +24,9 @@ PLACES = ("plate", "well", "field")
         ("texture_information_1_3px_DNA", ""),
         ("granularity_4_DNA", "%"),
         ("neighbours_first_distance", "px"),
+        ("blobs_max_2px_DNA", ""),
+        ("radius_harmonic_2", ""),
+        ("radius_max", "px"),
         ("neighbours_within_5px", ""),
     ],
 )
