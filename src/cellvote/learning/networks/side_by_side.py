@@ -235,6 +235,8 @@ class _SideBySide:
             future.result()  # raises what went wrong there
         for future in finished:
             del self.running[future]
+        if finished and not self.waiting:
+            self.on_folds(sorted(self.running.values()))
 
     def _tell_new(self) -> None:
         for readers in self.readers:
