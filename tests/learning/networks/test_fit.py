@@ -148,7 +148,7 @@ def test_crops_that_differ_are_told_apart(tmp_path: Path, name: str) -> None:
     assert (said.argmax(axis=1) == DATA.codes).mean() > 0.95
 
 
-@pytest.mark.parametrize("balance", ["weights", "sampling", "root-sampling", "downsample", "downsample-to-second"])
+@pytest.mark.parametrize("balance", ["weights", "sampling", "downsample", "downsample-to-second"])
 def test_a_rare_class_is_not_given_up(tmp_path: Path, balance: str) -> None:
     data = two_classes(96, rare=True)
     settings = with_settings(epochs=40, patience=40, learning_rate=0.02, balance=balance)
