@@ -192,7 +192,7 @@ def _make_all(maker: _Maker, pool: ThreadPoolExecutor, tiles: Iterator[Tile]) ->
             cancel.raise_if_cancelled()
             return
         finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-        for future in finished:
+        for future in [one for one in running if one in finished]:  # in the order in which they were begun
             tile = running.pop(future)
             future.result()
             yield Progress(len(overview.done), total, tile.name)
