@@ -81,7 +81,8 @@ def _drawn(crops: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def _train(study: Study, recipe: str, split_by: str, seed: int) -> None:
-    settings = settings_of_recipe(recipe, {"unit": "field", "split_by": split_by, "seed": seed})
+    given = {"unit": "field", "split_by": split_by, "seed": seed, "scale": "image"}  # plates hold other classes each
+    settings = settings_of_recipe(recipe, given)
     started = time.perf_counter()
     metrics = train_study(study, "class_name", settings=settings, name=recipe, device="cpu").info.metrics
     took = time.perf_counter() - started

@@ -78,6 +78,19 @@ def test_a_forest_says_the_same_bytes_with_any_number_of_threads() -> None:
     assert {many.predict_proba(features).tobytes() for _ in range(5)} == {expected}
 
 
+def test_a_forest_stays_small_enough_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise, codes = RANDOM.normal(size=(3000, 5)).astype(np.float32), RANDOM.integers(0, 3, 3000)
+
+    def n_bytes() -> int:
+        trees: Any = fit_forest(noise, codes, 10, 0, 1)
+        return sum(one.tree_.node_count * (64 + 8 * 3) for one in trees.steps[-1][1].estimators_)
+
+    grown_out = n_bytes()
+    assert grown_out > 2e6  # what is noise is told apart cell by cell
+    monkeypatch.setattr("cellvote.learning.classic._MOST_FOREST_BYTES", 200_000)
+    assert n_bytes() < 200_000
+
+
 def test_boosting_learns_the_same_with_any_number_of_threads() -> None:
     features = RANDOM.normal(size=(3000, 8)).astype(np.float32)
     codes = (features[:, 0] > 0).astype(np.int64) + (features[:, 1] > 0.5)
@@ -110,7 +123,7 @@ def test_the_settings_say_which_model_is_fitted() -> None:
         for name in ("forest", "boosting", "logistic", "embeddings")
     }
     assert [type(getattr(m, "steps", [("", m)])[-1][1]).__name__ for m in fitted.values()] == [
-        "RandomForestClassifier",
+        "ExtraTreesClassifier",
         "HistGradientBoostingClassifier",
         "LogisticRegression",
         "LogisticRegression",

@@ -3,12 +3,13 @@
 import warnings
 import zipfile
 import zlib
+from math import ceil
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -35,6 +36,11 @@ _DAMAGED: Final = (
     SyntaxError,
 )
 MAX_MODEL_BYTES: Final = 4 * 2**30
+_MOST_FOREST_BYTES: Final = 2**30
+_NODE_BYTES: Final = 64
+"""Of a tree's node in scikit-learn, beside eight for each class."""
+
+_SHARE_TRIED: Final = 0.2
 # What our own models hold beyond what skops trusts by itself; anything else in a file is refused.
 _TRUSTED: Final = [
     "sklearn.tree._tree.Tree",
@@ -87,14 +93,30 @@ def fit_classic(
 def fit_forest(
     features: Features, codes: npt.NDArray[np.int64], n_trees: int, seed: int, jobs: int, *, weighted: bool = True
 ) -> ClassicModel:
-    """Fit a random forest (Breiman 2001), each class weighing the same where it is weighted."""
-    forest = RandomForestClassifier(
-        n_trees, min_samples_leaf=2, class_weight=_weight(weighted=weighted), random_state=seed, n_jobs=jobs
+    """Fit a forest of extremely randomised trees (Geurts, Ernst & Wehenkel, *Mach. Learn.* 63, 2006).
+
+    Each split is the best of a random cut through each of a fifth of the measurements. Of nuclei of plates never seen
+    (MitoCheck) it told more apart than Breiman's random forest did. Trees are grown out, unless they would become too
+    large to keep. Each class weighs the same where it is weighted.
+    """
+    forest = ExtraTreesClassifier(
+        n_trees,
+        max_features=_SHARE_TRIED,
+        min_samples_leaf=_least_in_leaf(len(codes), len(np.unique(codes)), n_trees),
+        class_weight=_weight(weighted=weighted),
+        random_state=seed,
+        n_jobs=jobs,
     )
     pipeline: ClassicModel = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), forest)
     pipeline.fit(features, codes)  # type: ignore[attr-defined]
     forest.set_params(n_jobs=1)  # threads would add the trees' votes up in any order, and round differently each time
     return pipeline
+
+
+def _least_in_leaf(n_cells: int, n_classes: int, n_trees: int) -> int:
+    """How many cells a leaf holds at least, so that a forest holds no more than it may, were each leaf as small."""
+    node_bytes = _NODE_BYTES + 8 * n_classes
+    return max(1, ceil(n_trees * 2 * n_cells * node_bytes / _MOST_FOREST_BYTES))
 
 
 def fit_boosting(
@@ -191,7 +213,7 @@ def _is_sound(model: Any) -> bool:
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     n_features = int(getattr(last, "n_features_in_", 0))
-    if isinstance(last, RandomForestClassifier):
+    if isinstance(last, ExtraTreesClassifier | RandomForestClassifier):  # the latter in classifiers of before
         trees = [one.tree_ for one in last.estimators_]
         return all(
             _leads_down(t.children_left, t.children_right, t.feature, t.children_left == -1, n_features) for t in trees

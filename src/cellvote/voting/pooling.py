@@ -71,11 +71,20 @@ def certainty(block: Floats) -> Floats:
 
 def describe_cells(block: Floats) -> Floats:
     """(D, B) what attention looks at: certainty, lead of the likeliest class and, unless many, every probability."""
-    first = block.max(axis=0)
-    leads = block == first
-    lead = np.where(np.count_nonzero(leads, axis=0) > 1, 0, first - np.where(leads, 0, block).max(axis=0))
-    parts = [certainty(block)[None], lead[None]]
+    parts = [certainty(block)[None], _lead(block)[None]]
     return np.concatenate([*parts, block] if len(block) <= MOST_NAMED else parts)
+
+
+def _lead(block: Floats) -> Floats:
+    """(B,) by how much the likeliest class of each cell leads the next; row by row, which stay in a core's cache."""
+    first, second = block[0].copy(), np.zeros_like(block[0])
+    lower = np.empty_like(first)
+    for row in block[1:]:
+        np.minimum(first, row, out=lower)
+        np.maximum(second, lower, out=second)
+        np.maximum(first, row, out=first)
+    first -= second
+    return first
 
 
 def fit_pooling(
