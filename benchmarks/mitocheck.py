@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="a folder with a folder of crops for each class")
     parser.add_argument("--recipes", nargs="+", default=RECIPES)
     parser.add_argument("--split-by", default="plate")
+    parser.add_argument("--leaks", default="stop", help="`report` where crops of one movie may be on both sides")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--other-plates", action="store_true", help="try the final model on plates set aside")
     chosen = parser.parse_args()
@@ -51,7 +52,7 @@ def main() -> None:
             others = Study.create(folder / "others", read_plate(aside))
         study = Study.create(folder / "crops", read_plate(data))
         for recipe in chosen.recipes:
-            _train(study, recipe, chosen.split_by, chosen.seed)
+            _train(study, recipe, {"split_by": chosen.split_by, "seed": chosen.seed, "leaks": chosen.leaks})
             if others is not None:
                 _try(others, study, recipe)
 
@@ -80,16 +81,15 @@ def _drawn(crops: pd.DataFrame, seed: int) -> np.ndarray:
     raise SystemExit(f"no draw of {DRAWS} leaves two thirds of every class to learn from, and sets some aside")
 
 
-def _train(study: Study, recipe: str, split_by: str, seed: int) -> None:
-    given = {"unit": "field", "split_by": split_by, "seed": seed, "scale": "image"}  # plates hold other classes each
-    settings = settings_of_recipe(recipe, given)
+def _train(study: Study, recipe: str, given: dict[str, Any]) -> None:
+    settings = settings_of_recipe(recipe, {"unit": "field", "scale": "image"} | given)  # plates hold other classes each
     started = time.perf_counter()
     metrics = train_study(study, "class_name", settings=settings, name=recipe, device="cpu").info.metrics
     took = time.perf_counter() - started
     said = metrics["field"]
     low, high = said["ci95"]
     print(
-        f"{recipe:<10} held out by {split_by}: accuracy {said['accuracy']:.3f} ({low:.3f}–{high:.3f})   "
+        f"{recipe:<10} held out by {settings.split_by}: accuracy {said['accuracy']:.3f} ({low:.3f}–{high:.3f})   "
         f"balanced {said['balanced_accuracy']:.3f}   F1 {said['f1_macro']:.3f}   n {said['n']:,}   "
         f"{took:.0f} s, of which {_epochs_s(study, recipe):.0f} s are epochs of all folds, added up",
         flush=True,

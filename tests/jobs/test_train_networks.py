@@ -173,6 +173,15 @@ def test_a_head_is_trained_on_what_the_network_of_another_study_sees(backbone: C
     assert set(predict(other, load_classifier(tmp_path / "alone"))["fold"]) == {UNSEEN}
 
 
+def test_a_head_is_trained_without_any_weights_to_be_fetched(tmp_path: Path) -> None:
+    study = spot_study(tmp_path / "s", write_spots(tmp_path / "i", plate="P2", seed=8, n_fields=2))
+    settings = {"unit": "field", "architecture": "embeddings", "folds": 3}
+    classifier = train(study, settings, "spot", name="head")
+    assert any("nuclei.safetensors that come with CellVote" in note for note in classifier.info.metrics["notes"])
+    assert classifier.info.metrics["field"]["accuracy"] > 0.75  # a half by chance
+    assert set(predict(study, classifier)["class"]) == set(classifier.info.classes)
+
+
 def test_a_backbone_that_has_learned_from_these_images_is_refused(backbone: Classifier) -> None:
     study = Study.open(backbone.folder.parent.parent)
     settings = {"unit": "field", "architecture": "embeddings", "backbone": str(backbone.folder), "folds": 3}

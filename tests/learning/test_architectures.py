@@ -25,6 +25,7 @@ from cellvote.settings import validated
 # name: (channels, size in px, classes, measurements), all parameters, those that learn
 COUNTS: dict[str, tuple[tuple[int, int, int, int], int, int]] = {
     "small-resnet": ((3, 64, 4, 0), 893_607, 893_607),
+    "nuclei": ((3, 64, 4, 0), 895_845, 9_988),
     "wide-cnn": ((1, 64, 2, 0), 3_936_674, 3_936_674),
     "deep-cnn": ((1, 64, 2, 0), 519_010, 519_010),
     "vit-b32-simple": ((3, 64, 2, 0), 87_421_441, 769),
@@ -249,7 +250,7 @@ def test_each_architecture_has_its_own_settings() -> None:
 def test_only_what_can_start_from_pretrained_weights_is_asked_for_them() -> None:
     for name in ("resnet50", "fusion", "vit-b32-tuned", "embeddings", "timm:test_vit"):
         assert {"pretrained", "weights"} <= set(settings_for(name)), name
-    for name in ("forest", "small-resnet", "wide-cnn", "rxrx1-baseline"):
+    for name in ("forest", "small-resnet", "nuclei", "wide-cnn", "rxrx1-baseline"):
         assert not {"pretrained", "weights"} & set(settings_for(name)), name
 
 

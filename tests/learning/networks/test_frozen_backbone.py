@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from torch import nn
 
 from cellvote.errors import ClassifierError
 from cellvote.learning.architectures import build_architecture
@@ -70,6 +71,40 @@ def test_a_model_of_timm_with_weights_gives_features(weights: str) -> None:
     assert features.dtype == np.float32
     assert backbone.note.start.endswith("weights.safetensors")
     assert backbone.held_out(["x"]).tolist() == [True]
+
+
+def test_the_network_that_finds_nuclei_comes_with_the_program(tmp_path: Path) -> None:
+    backbone = open_backbone("nuclei", channels=2, size_px=(64, 64))
+    features = backbone.embed(IMAGES)
+    assert features.shape == (3, 2 * 832)
+    assert (backbone.note.start, backbone.note.licence) == (
+        "from the weights nuclei.safetensors that come with CellVote",
+        "BSD-3-Clause",
+    )
+    assert len(backbone.note.checksum) == len(open_backbone("nuclei", channels=1, size_px=(32, 32)).note.checksum) > 9
+    write_backbone(tmp_path, backbone)
+    assert read_backbone(tmp_path).embed(IMAGES).tobytes() == features.tobytes()
+    with pytest.raises(ClassifierError, match="leave weights out"):
+        open_backbone("nuclei", channels=2, size_px=(64, 64), weights="mine.safetensors")
+
+
+def test_each_channel_has_its_own_features_of_nuclei() -> None:
+    one, both = (open_backbone("nuclei", channels=n, size_px=(64, 64)) for n in (1, 2))
+    apart = [one.embed(IMAGES[:, i : i + 1]) for i in range(2)]
+    np.testing.assert_allclose(both.embed(IMAGES), np.concatenate(apart, axis=1), rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_frozen_stays_so_while_a_layer_on_it_learns() -> None:
+    network: Any = build_architecture("nuclei", channels=2, size_px=64, n_classes=3).train()
+    before = [p.clone() for p in network.backbone.parameters()]
+    learner = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], 0.003)
+    for _ in range(10):
+        learner.zero_grad()
+        nn.functional.cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])).backward()
+        learner.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, network.backbone.parameters(), strict=True))
+    assert nn.functional.cross_entropy(network(IMAGES), torch.tensor([0, 1, 2])) < 0.1
+    assert len(list(network.backbone.parameters())) == len(before) > 20
 
 
 def test_the_folder_of_a_head_is_all_that_it_needs(tmp_path: Path, weights: str) -> None:

@@ -71,6 +71,8 @@ class Architecture:
         The timm model that it is made of, whose pretrained weights it can start from.
     is_frozen
         Whether the backbone keeps its weights: without pretrained ones it has nothing to say.
+    own_weights
+        The file of the weights that come with CellVote; empty where none do.
     one_output_for_two
         Whether it tells two classes apart by one score (a sigmoid), whatever the loss.
     hints
@@ -89,5 +91,6 @@ class Architecture:
     usual_px: tuple[int, int] | None = None
     backbone: str | None = None
     is_frozen: bool = False
+    own_weights: str = ""
     one_output_for_two: bool = False
     hints: Mapping[str, Any] = field(default_factory=dict)

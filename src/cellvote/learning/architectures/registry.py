@@ -56,6 +56,12 @@ def timm_builder(timm_name: str, *, tried: bool) -> Builder:
     return build
 
 
+def _nuclei(shape: NetworkShape) -> "nn.Module":
+    from cellvote.learning.networks.nuclei_features import NucleiNetwork
+
+    return NucleiNetwork(shape)
+
+
 def _frozen_vit(*widths: int) -> Builder:
     def build(shape: NetworkShape) -> "nn.Module":
         from cellvote.learning.networks.frozen_vit import FrozenViT
@@ -116,6 +122,16 @@ _ALL: Final = (
         "network",
         "own, after He et al., Deep residual learning for image recognition, 2016",
         build=_small_resnet,
+    ),
+    Architecture(
+        "nuclei",
+        "Frozen network of ‘nuclei’, one layer",
+        "network",
+        "own: what the network that finds nuclei sees, after Donahue et al., DeCAF, 2014",
+        build=_nuclei,
+        least_px=32,
+        is_frozen=True,
+        own_weights="cellvote/segmentation/nuclei/nuclei.safetensors",
     ),
     Architecture(
         "wide-cnn",

@@ -117,10 +117,11 @@ def open_backbone(
     if len(folder.parts) > 1:
         raise ClassifierError(f"{name}: there is no classifier in this folder (no model.json).")
     architecture = find_architecture(name)
-    if architecture.backbone is None or "pixels" not in architecture.parts:
+    knows_something = architecture.backbone is not None or architecture.own_weights
+    if not knows_something or "pixels" not in architecture.parts:
         raise ClassifierError(
-            f"{name} cannot be a backbone: it has no pretrained weights. Name a model of timm, such as resnet50, or "
-            "the folder of a trained classifier."
+            f"{name} cannot be a backbone: it has no pretrained weights. Name nuclei, a model of timm, such as "
+            "resnet50, or the folder of a trained classifier."
         )
     start = choose_start(name, "yes" if pretrained == "no" and not weights else pretrained, weights)
     with torch.random.fork_rng(devices=[]):

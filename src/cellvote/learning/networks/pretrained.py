@@ -3,6 +3,7 @@
 import pickle
 import sys
 from dataclasses import dataclass, field
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cellvote.errors import ClassifierError
-from cellvote.learning.architectures import find_architecture
+from cellvote.learning.architectures import Architecture, find_architecture
 from cellvote.study.atomic import file_checksum
 
 Tensors = dict[str, Tensor]
@@ -59,6 +60,8 @@ def choose_start(
         Where the weights are not there and training from scratch was not asked for, or the architecture takes none.
     """
     found = find_architecture(architecture)
+    if found.own_weights:
+        return _own(found, weights)
     if pretrained == "no" and not weights:
         if found.is_frozen:
             raise ClassifierError(
@@ -79,6 +82,16 @@ def choose_start(
     licence = str(about.license or "") if about is not None and not weights else ""
     kept = {"file": path.name, "checksum": file_checksum(path), "network": found.backbone, "licence": licence}
     return StartingWeights(path, f"from the pretrained weights {path}", kept)
+
+
+def _own(architecture: Architecture, weights: str) -> StartingWeights:
+    """Say of the weights that come with CellVote which they are; the network is built with them."""
+    if weights:
+        raise ClassifierError(f"{architecture.name} keeps the weights that come with CellVote: leave weights out.")
+    package, _, file = architecture.own_weights.rpartition("/")
+    with as_file(files(package.replace("/", ".")) / file) as path:
+        about = {"file": file, "checksum": file_checksum(path), "network": architecture.name, "licence": "BSD-3-Clause"}
+    return StartingWeights(None, f"from the weights {file} that come with CellVote", about)
 
 
 def find_weights(timm_name: str, pretrained: Literal[True, "download"] | Path) -> Path:

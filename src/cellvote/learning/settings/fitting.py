@@ -144,9 +144,9 @@ class StartingSettings(BaseModel, frozen=True):
         "usual", title="Initialisation", description="Of what is not pretrained", json_schema_extra=NETWORK_ADVANCED
     )
     backbone: str = Field(
-        "resnet50",
+        "nuclei",
         title="Backbone",
-        description="Of embeddings: a timm name, or the folder of a classifier",
+        description="Of embeddings: nuclei (comes with CellVote), a timm name, or the folder of a classifier",
         json_schema_extra={"architectures": ["embeddings"]},
     )
     fine_tune_by: str = Field(

@@ -56,11 +56,8 @@ class _Pyramid(nn.Module):
 
     def _look(self, images: Tensor) -> Tensor:
         """Turn N1YX images into what is known at the level of the answer."""
-        x = functional.relu(self.stem(_two_views(images)))
-        kept: list[Tensor] = []
-        for block in self.down:
-            x = block(x)
-            kept.append(x)
+        kept = encode(images, self.stem, self.down)
+        x = kept[-1]
         for i in range(len(self.up) - 1, -1, -1):
             finer = kept[self._answers_at + i]
             x = functional.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest") + finer
@@ -122,6 +119,16 @@ class _Block(nn.Module):
         y = functional.relu(self.first_norm(self.first(x)))
         together: Tensor = functional.relu(self.second_norm(self.second(y)) + self.around(x))
         return together
+
+
+def encode(images: Tensor, stem: nn.Module, down: nn.ModuleList) -> list[Tensor]:
+    """Turn N1YX images into the maps of each level, finest first, as they are on the way down."""
+    x = functional.relu(stem(_two_views(images)))
+    kept: list[Tensor] = []
+    for block in down:
+        x = block(x)
+        kept.append(x)
+    return kept
 
 
 def normalise(image: Tensor) -> Tensor:
