@@ -77,8 +77,8 @@ def describe_cells(block: Floats) -> Floats:
 
 def _lead(block: Floats) -> Floats:
     """(B,) by how much the likeliest class of each cell leads the next; row by row, which stay in a core's cache."""
-    first, second = block[0].copy(), np.zeros_like(block[0])
-    lower = np.empty_like(first)
+    first: Floats = block[0].copy()
+    second, lower = np.zeros_like(first), np.empty_like(first)
     for row in block[1:]:
         np.minimum(first, row, out=lower)
         np.maximum(second, lower, out=second)

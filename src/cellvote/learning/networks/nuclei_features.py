@@ -26,7 +26,7 @@ class NucleiBackbone(nn.Module):
         with torch.device("cpu"):  # they are kept for others, too
             flows = load_networks().flows
         self.stem, self.down, self.pool = deepcopy(flows.stem), deepcopy(flows.down), CentredMean()
-        self.n_features = channels * 2 * sum(int(block.second.out_channels) for block in self.down)
+        self.n_features = channels * 2 * sum(flows.widths)
         self.to(torch.get_default_device())
         self.requires_grad_(requires_grad=False)
         self.train(mode=False)

@@ -47,6 +47,7 @@ class _Pyramid(nn.Module):
 
     def __init__(self, stem: nn.Conv2d, widths: tuple[int, ...], answers_at: int) -> None:
         super().__init__()
+        self.widths = widths
         self.stem = stem
         pairs = list(pairwise(widths))
         self.down = nn.ModuleList([_Block(widths[0], widths[0]), *(_Block(a, b, 2) for a, b in pairs)])
