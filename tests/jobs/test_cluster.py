@@ -1,5 +1,6 @@
 """A dask cluster of real processes: the same bytes as here, whatever dies meanwhile."""
 
+import logging
 import os
 import re
 import signal
@@ -28,6 +29,18 @@ from cellvote.study.ledger import Ledger
 pytestmark = pytest.mark.slow
 
 KEYS = [FieldKey("P", f"A{column:02d}", 1) for column in range(1, 9)]
+
+
+@pytest.fixture(autouse=True)
+def _usual_log_records() -> Iterator[None]:
+    """Make log records as Python does: those of napari's plugin for pytest take no dictionary as their argument.
+
+    The scheduler logs one where a worker dies with results that were waited for, and would fail in doing so.
+    """
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    yield
+    logging.setLogRecordFactory(before)
 
 
 @contextmanager

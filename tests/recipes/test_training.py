@@ -1,6 +1,7 @@
 """Recipes: each is allowed, trains, and holds what it promises on real crops."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,12 @@ def test_a_file_that_is_no_recipe_is_refused(content: bytes, message: str, tmp_p
 @pytest.mark.slow
 def test_the_quick_recipe_tells_nuclei_of_plates_never_seen_apart(real_data: Path, tmp_path: Path) -> None:
     """A very short form: five epochs are enough to be ahead of the commonest class, and for no more."""
-    study = Study.create(tmp_path / "s", read_plate(real_data / "mitocheck_crops"))
+    for name in ("Interphase", "Apoptosis", "OutOfFocus"):
+        (tmp_path / "crops" / name).mkdir(parents=True)
+        for crop in sorted((real_data / "mitocheck_crops" / name).iterdir())[::2]:
+            shutil.copy(crop, tmp_path / "crops" / name)
+    study = Study.create(tmp_path / "s", read_plate(tmp_path / "crops"))
     settings = settings_of_recipe("quick", {"unit": "field", "split_by": "plate", "epochs": 5, "folds": 2, "views": 1})
-    trained = train_study(study, "class_name=Interphase,Apoptosis,OutOfFocus", settings=settings, device="cpu")
+    trained = train_study(study, "class_name", settings=settings, device="cpu")
     found = trained.info.metrics
     assert found["field"]["accuracy"] > found["baselines"]["majority"]["field"]["accuracy"]
