@@ -25,6 +25,22 @@ Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of this step; may be repeated.")
 ]
+Classes = Annotated[
+    list[str],
+    typer.Option(
+        "--classes",
+        help="COLUMN of the plate map, or COLUMN=a,b; of numbers COLUMN>=1.5 or COLUMN~uniform. Several, or a * in "
+        "a column: one classifier for each",
+    ),
+]
+Recipe = Annotated[
+    str, typer.Option("--recipe", help="A recipe, an architecture, or a file; none: what suits the unit")
+]
+ClassifierName = Annotated[str, typer.Option("--name", help="Of the classifier; the architecture's where not given.")]
+SplitBy = Annotated[
+    str, typer.Option("--split-by", help="Hold out whole: well, plate, or the values of a plate-map column")
+]
+Unit = Annotated[str, typer.Option("--unit", help="What is classified: cell, or field as a whole")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Flows = Annotated[
     bool | None,

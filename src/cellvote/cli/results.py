@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cellvote.jobs.dry_run import DryRun
     from cellvote.jobs.targets import Target
+    from cellvote.learning.classifier import Classifier
     from cellvote.study.ledger import FieldRecord
 
 _MOST_COLUMNS: Final = 8
@@ -93,6 +94,17 @@ def exit_with_failures(failed: "Iterable[FieldRecord]", *, json: bool) -> None:
 def _baseline(baselines: dict[str, Any], name: str, level: str) -> str:
     found = (baselines.get(name) or {}).get(level)
     return f"{found['accuracy']:.3f}" if found else "–"
+
+
+def print_trained(classifier: "Classifier", *, json: bool) -> None:
+    """Print how a classifier does on what it was not trained on."""
+    info = classifier.info
+    if json:
+        print_json({"model": info.name, "folder": str(classifier.folder), **info.metrics})
+        return
+    split = f"held out by {info.split_by}"
+    out.print(f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, {escape(split)}")
+    print_evaluation(info.metrics, split)
 
 
 def print_targets(targets: "Sequence[Target]", split: str, *, json: bool) -> None:

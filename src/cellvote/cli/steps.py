@@ -16,6 +16,7 @@ from cellvote.cli.results import (
     print_evaluation,
     print_notes,
     print_targets,
+    print_trained,
     print_votes,
 )
 from cellvote.cli.terminal import ProgressStyle, err, out, print_json, watching
@@ -116,22 +117,11 @@ def measure(
 @app.command()
 def train(
     study: options.StudyPath,
-    classes: Annotated[
-        list[str],
-        typer.Option(
-            "--classes",
-            help="COLUMN of the plate map, or COLUMN=a,b; of numbers COLUMN>=1.5 or COLUMN~uniform. Several, or a * in "
-            "a column: one classifier for each",
-        ),
-    ],
-    recipe: Annotated[
-        str, typer.Option("--recipe", help="A recipe, an architecture, or a file; none: what suits the unit")
-    ] = "",
-    name: Annotated[str, typer.Option("--name", help="Of the classifier; the architecture's where not given.")] = "",
-    split_by: Annotated[
-        str, typer.Option("--split-by", help="Hold out whole: well, plate, or the values of a plate-map column")
-    ] = "",
-    unit: Annotated[str, typer.Option("--unit", help="What is classified: cell, or field as a whole")] = "",
+    classes: options.Classes,
+    recipe: options.Recipe = "",
+    name: options.ClassifierName = "",
+    split_by: options.SplitBy = "",
+    unit: options.Unit = "",
     assignments: options.Assignments = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -165,17 +155,11 @@ def train(
         if several:
             targets = train_targets(opened, specs, **how, report=report, cancel=cancel)
         else:
-            info = train_study(opened, specs[0], **how, report=report, cancel=cancel).info
-            targets = []
-    if targets:
+            trained = train_study(opened, specs[0], **how, report=report, cancel=cancel)
+    if several:
         print_targets(targets, f"held out by {settings.split_by}", json=json)
-        return
-    if json:
-        print_json({"model": info.name, "folder": str(opened.model_folder(info.name)), **info.metrics})
-        return
-    split = f"held out by {info.split_by}"
-    out.print(f"[bold]{escape(info.name)}[/bold]: {info.architecture}, {info.n_folds} folds, {escape(split)}")
-    print_evaluation(info.metrics, split)
+    else:
+        print_trained(trained, json=json)
 
 
 @app.command()

@@ -72,7 +72,7 @@ class Architecture:
     is_frozen
         Whether the backbone keeps its weights: without pretrained ones it has nothing to say.
     own_weights
-        The file of the weights that come with CellVote; empty where none do.
+        The file in the package of the weights that come with CellVote; empty where none do.
     one_output_for_two
         Whether it tells two classes apart by one score (a sigmoid), whatever the loss.
     hints

@@ -131,7 +131,7 @@ _ALL: Final = (
         build=_nuclei,
         least_px=32,
         is_frozen=True,
-        own_weights="cellvote/segmentation/nuclei/nuclei.safetensors",
+        own_weights="segmentation/nuclei/nuclei.safetensors",
     ),
     Architecture(
         "wide-cnn",

@@ -88,10 +88,10 @@ def _own(architecture: Architecture, weights: str) -> StartingWeights:
     """Say of the weights that come with CellVote which they are; the network is built with them."""
     if weights:
         raise ClassifierError(f"{architecture.name} keeps the weights that come with CellVote: leave weights out.")
-    package, _, file = architecture.own_weights.rpartition("/")
-    with as_file(files(package.replace("/", ".")) / file) as path:
-        about = {"file": file, "checksum": file_checksum(path), "network": architecture.name, "licence": "BSD-3-Clause"}
-    return StartingWeights(None, f"from the weights {file} that come with CellVote", about)
+    with as_file(files("cellvote").joinpath(architecture.own_weights)) as path:
+        about = {"file": path.name, "checksum": file_checksum(path), "network": architecture.name}
+    note = f"from the weights {about['file']} that come with CellVote"
+    return StartingWeights(None, note, {**about, "licence": "BSD-3-Clause"})
 
 
 def find_weights(timm_name: str, pretrained: Literal[True, "download"] | Path) -> Path:
