@@ -69,10 +69,13 @@ class RecipeChoice(QWidget):
         for at in range(self.recipe_box.count() - 1):
             title = self._known[fitting[at]].get("title", "")
             self.recipe_box.setItemData(at, title, Qt.ItemDataRole.ToolTipRole)
-        self._say_title()
+        self.describe()
 
-    def _say_title(self) -> None:
+    def describe(self, architecture: str = "") -> None:
+        """Say what the recipe is; where another architecture was chosen, that it is the recipe's no more."""
         title = str(self._known.get(self.recipe(), {}).get("title", ""))
+        if title and architecture and architecture != (own := self.settings().architecture):
+            title = f"Changed: the recipe is for {own}. Of its settings, {architecture} has those below."
         self.about.setText(title)
         self.about.setVisible(bool(title))
 
@@ -81,7 +84,7 @@ class RecipeChoice(QWidget):
         self.changed.emit()
 
     def _on_recipe_chosen(self) -> None:
-        self._say_title()
+        self.describe()
         self.changed.emit()
 
     def settings(self) -> TrainSettings:

@@ -130,6 +130,29 @@ def test_a_recipe_fills_the_form_and_only_what_differs_from_it_is_said(
     assert dock.steps()[0].arguments[8:10] == ("--recipe", "quick")
 
 
+def test_a_recipe_whose_architecture_was_changed_is_said_to_be_changed(
+    viewer, session, small_study, qtbot, settle
+) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    title = dock.recipe.about.text()
+    usual = dock.recipe.settings().architecture
+    dock.form.setValue({"architecture": "logistic"})
+    assert dock.recipe.about.text().startswith(f"Changed: the recipe is for {usual}.")
+    dock.form.setValue({"architecture": usual})
+    assert dock.recipe.about.text() == title
+
+
+def test_weights_are_asked_for_only_where_the_backbone_does_not_bring_its_own(
+    viewer, session, small_study, qtbot, settle
+) -> None:
+    dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
+    dock.form.setValue({"architecture": "embeddings"})
+    assert dock.form.setting("backbone") == "nuclei"
+    assert not {"pretrained", "weights"} & set(dock.form.names())
+    dock.form.setValue({"backbone": "resnet50"})
+    assert {"pretrained", "weights"} <= set(dock.form.names())
+
+
 @pytest.mark.parametrize("architecture", ["forest", "resnet50"])
 def test_without_a_recipe_the_architecture_is_always_said(
     viewer, session, small_study, qtbot, settle, architecture: str

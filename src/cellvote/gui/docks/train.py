@@ -174,8 +174,9 @@ class TrainDock(StepDock):
         self._on_results_written()
 
     def _on_form_changed(self) -> None:
-        """Name the classifier after its recipe or architecture, unless a person has named it."""
+        """Name the classifier after its recipe or architecture, unless a person has named it; say what was changed."""
         architecture = str(self.form.box("architecture").value()) if self.form else ""
+        self.recipe.describe(architecture)
         name = self.recipe.name_for(architecture)
         if self.name_line.text() in {"", self._named_after}:
             self.name_line.setText(name)
