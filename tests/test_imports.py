@@ -40,6 +40,7 @@ def import_core(name):
             import_core(found.name)
 
 import_core("cellvote")
+sys.modules["cellvote.learning.skops_io"].skops_io()  # what a forest is read with
 names = sorted(name for name in sys.modules if name.partition(".")[0] == "cellvote")
 loaded = sorted(heavy & set(sys.modules))
 print(json.dumps({"names": names, "heavy": {name: chains.get(name, "?") for name in loaded}}))

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from cellvote.errors import ClassifierError
 from cellvote.learning.settings import TrainSettings
+from cellvote.learning.skops_io import skops_io
 from cellvote.study.atomic import writing
 
 Features = npt.NDArray[np.float32]
@@ -169,10 +170,8 @@ def _weight(*, weighted: bool) -> str | None:
 
 def write_models(path: Path, models: list[ClassicModel]) -> None:
     """Write one model for each fold into one skops file."""
-    import skops.io  # looks through all of scikit-learn, and finds torch on the way
-
     with writing(path) as temporary:
-        skops.io.dump(models, temporary)
+        skops_io().dump(models, temporary)
 
 
 def read_models(path: Path) -> list[ClassicModel]:
@@ -183,15 +182,14 @@ def read_models(path: Path) -> list[ClassicModel]:
     ClassifierError
         Where the file is missing, damaged, or holds other types.
     """
-    import skops.io
-
+    skops = skops_io()
     try:
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise ClassifierError(f"{path}: larger than 4 GiB: refused.")
-        untrusted = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
+        untrusted = sorted(set(skops.get_untrusted_types(file=path)) - set(_TRUSTED))
         if untrusted:
             raise ClassifierError(f"{path}: holds types that could run code ({', '.join(untrusted[:3])}): refused.")
-        models: Any = skops.io.load(path, trusted=_TRUSTED)
+        models: Any = skops.load(path, trusted=_TRUSTED)
     except OSError as error:
         raise ClassifierError(f"{path}: cannot be opened ({error.strerror or error}).") from error
     except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
