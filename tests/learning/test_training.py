@@ -10,9 +10,10 @@ import pytest
 from cellvote.errors import CancelledError, ClassifierError
 from cellvote.learning import training
 from cellvote.learning.classic import ClassicModel, read_models
+from cellvote.learning.classic_training import train_classic
 from cellvote.learning.settings import TrainSettings
 from cellvote.learning.splits import Split
-from cellvote.learning.training import History, TrainingCells, train_classic
+from cellvote.learning.training import History, TrainingCells
 from cellvote.progress import CancelToken, Progress
 
 RANDOM = np.random.default_rng(0)

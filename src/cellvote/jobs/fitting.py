@@ -13,13 +13,14 @@ from cellvote.jobs.embeddings import embed_study, keep_backbone, open_backbone_o
 from cellvote.jobs.examples import examples_of, learn_constants, measurement_matrix
 from cellvote.jobs.training_plan import TrainingPlan
 from cellvote.learning.architectures import EMBEDDINGS, is_network
+from cellvote.learning.classic_training import train_classic
 from cellvote.learning.examples import Examples
 from cellvote.learning.inputs import Inputs
 from cellvote.learning.network_training import NetworkTraining, train_networks
 from cellvote.learning.predicting import n_scores
 from cellvote.learning.scaling import FeedingConstants
 from cellvote.learning.settings import TrainSettings
-from cellvote.learning.training import History, train_classic
+from cellvote.learning.training import History
 from cellvote.progress import CancelToken, Report
 from cellvote.study import Study
 

@@ -3,12 +3,11 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from cellvote.errors import ClassesError
 from cellvote.learning.groups import group_of_wells, grouping_names
@@ -169,8 +168,7 @@ def _folds_of_groups(
     random = np.random.default_rng(seed)
     for again in range(_TRIES):
         if again < _EVEN_TRIES:
-            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=(seed + again) % 2**32)
-            found = _fold_numbers(splitter, classes, number)
+            found = _fold_numbers(_even_splitter(n_folds, seed + again), classes, number)
         else:
             found = random.permutation(np.arange(len(all_groups)) % n_folds)[number]
         if _can_learn(classes, _all_others(found)):
@@ -199,7 +197,14 @@ def _fold_count(
     return folds, ""
 
 
-def _fold_numbers(splitter: StratifiedGroupKFold, classes: npt.NDArray[np.object_], groups: IntArray) -> IntArray:
+def _even_splitter(n_parts: int, seed: int) -> Any:
+    """Make what splits whole groups, so that each part holds about the same share of each class."""
+    from sklearn.model_selection import StratifiedGroupKFold  # a second, which most processes can do without
+
+    return StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed % 2**32)
+
+
+def _fold_numbers(splitter: Any, classes: npt.NDArray[np.object_], groups: IntArray) -> IntArray:
     numbers = np.full(len(groups), -1, np.int64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a note says so
@@ -290,8 +295,7 @@ def _whole_groups(wells: pd.DataFrame, seed: int, share: float) -> BoolArray | N
     n_parts = min(round(1 / share), int(pd.Series(groups).groupby(classes).nunique().min()))
     if n_parts < 3:
         return None
-    splitter = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed % 2**32)
-    for _, rows in splitter.split(classes, classes, groups):
+    for _, rows in _even_splitter(n_parts, seed).split(classes, classes, groups):
         watched = np.zeros(len(wells), bool)
         watched[rows] = True
         whole = len(set(classes))
