@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cellvote.errors import CancelledError, ClassifierError
-from cellvote.learning import training
+from cellvote.learning import classic_training
 from cellvote.learning.classic import ClassicModel, read_models
 from cellvote.learning.classic_training import train_classic
 from cellvote.learning.settings import TrainSettings
@@ -56,8 +56,8 @@ def test_no_model_is_fitted_on_the_wells_that_it_is_held_to_account_on(
         seen.append(features)
         return original(features, codes, *rest)
 
-    original = training.fit_classic
-    monkeypatch.setattr(training, "fit_classic", spy)
+    original = classic_training.fit_classic
+    monkeypatch.setattr(classic_training, "fit_classic", spy)
     train(tmp_path)
     for fold, features in enumerate(seen):
         assert np.array_equal(features, FEATURES[SPLIT.held_out[WELL] != fold])
@@ -72,8 +72,8 @@ def test_a_cancelled_training_goes_on_with_the_folds_that_are_left(
     kept = sorted((tmp_path / "broken" / "checkpoint").iterdir())
     assert [path.name for path in kept] == ["fold-0.skops", "fold-1.skops"]
     fitted = []
-    original = training.fit_classic
-    monkeypatch.setattr(training, "fit_classic", lambda *a: fitted.append(1) or original(*a))
+    original = classic_training.fit_classic
+    monkeypatch.setattr(classic_training, "fit_classic", lambda *a: fitted.append(1) or original(*a))
     resumed = train(tmp_path / "broken")
     assert len(fitted) == 1
     for one, other in zip(unbroken, resumed, strict=True):
