@@ -4,8 +4,8 @@ Everything at once, into ``docs/images`` (``--study`` for a study that shows som
 
     xvfb-run -a -s "-screen 0 1440x920x24" python docs/screenshots.py all docs/images [--study STUDY --model MODEL]
 
-or only ``plate`` (plate view, overview, plate-map editor), ``segment``, ``pattern`` or ``predict``. What is not given
-is simulated.
+or only ``plate`` (plate view, overview, plate-map editor), ``segment``, ``pattern``, ``train`` or ``predict``. What is
+not given is simulated.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from cellvote.gui.view import open_viewer
 
 WINDOW_PX: Final = (1400, 880)
 PLATE_WIDTH_PX: Final = 430
+TRAIN_HEIGHT_PX: Final = 640
 PATIENCE_S: Final = 180.0
 MOST_BYTES: Final = 250_000
 N_COLOURS: Final = (256, 192, 128, 64, 32)
@@ -220,6 +221,26 @@ def show_predictions(study: Path, model: str, out: Path, well: str) -> list[Path
     return made
 
 
+def show_training(study: Path, model: str, out: Path) -> list[Path]:
+    """Show what a training came to: its curves, and its figures beside what knowing less gives."""
+    from cellvote.learning.classifier import load_classifier
+
+    viewer, session, _ = _opened(study)
+    session.state.model = model
+    session.look.scope = "plate"
+    place, dock = dock_of(viewer, "Train")
+    viewer.window._qt_window.resizeDocks([place], [TRAIN_HEIGHT_PX], Qt.Orientation.Vertical)
+    settle(session, 2.0)
+    classifier = load_classifier(session.state.study.model_folder(model))
+    dock.results.follow(classifier.folder, classifier.info.inputs.unit, running=False)
+    dock.show_account(classifier.folder)
+    settle(session, 2.0)
+    made = [keep(grabbed(viewer, session), out / "window-train.png")]
+    session.close()
+    viewer.close()
+    return made
+
+
 def _opened(study: Path) -> tuple[ViewerModel, Session, PlateDock]:
     viewer = open_viewer(study)
     viewer.window.resize(*WINDOW_PX)
@@ -246,9 +267,11 @@ def _telling_well(session: Session) -> str:
 def main() -> None:
     """Make what was asked for, and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("all", "plate", "segment", "pattern", "predict"))
+    parser.add_argument("what", choices=("all", "plate", "segment", "pattern", "train", "predict"))
     parser.add_argument("out", type=Path, help="folder for the PNG files")
-    parser.add_argument("--study", type=Path, help="for predict: a study with predictions; simulated if not given")
+    parser.add_argument(
+        "--study", type=Path, help="for train and predict: a study with predictions; simulated if not given"
+    )
     parser.add_argument("--model", default="", help="the classifier whose predictions are shown; the last if not given")
     parser.add_argument("--well", default="", help="the well to show; the one with the narrowest vote if not given")
     parser.add_argument("--plate", type=Path, help="for plate: a measured study; simulated if not given")
@@ -257,9 +280,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if given.what in {"all", "plate"}:
             made += show_plate(given.plate or simulated_plate(Path(folder)), given.out)
-        if given.what in {"all", "predict"}:
+        if given.what in {"all", "train", "predict"}:
             study, model = (given.study, given.model) if given.study else simulated_predictions(Path(folder))
-            made += show_predictions(study, model, given.out, given.well)
+            if given.what != "predict":
+                made += show_training(study, model, given.out)
+            if given.what != "train":
+                made += show_predictions(study, model, given.out, given.well)
         if given.what in {"all", "segment"}:
             study = given.study or given.plate or simulated_plate(Path(folder))
             made += show_segmenting(study, given.out, given.well)

@@ -54,6 +54,8 @@ def test_a_poor_classifier_is_warned_of_only_where_the_place_tells_something(rig
 def test_the_warning_says_how_far_the_classifier_is_ahead() -> None:
     (said,) = position_warning({"position": {"well": {"accuracy": 1.0}}}, screen(0, tied=True, right=0.9))
     assert "100% of the held-out wells" in said
-    assert "more often" in said
+    assert "points more (95 % interval)" in said
+    (same,) = position_warning({"position": {"well": {"accuracy": 1.0}}}, {"tied": True, "difference_ci95": (0.0, 0.0)})
+    assert "right, the classifier no more: the classes are tied" in same
     assert position_warning({"position": None}, None) == []
     assert position_warning({"position": {"well": {"accuracy": 1.0}}}, {"tied": False}) == []

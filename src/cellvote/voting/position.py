@@ -56,11 +56,19 @@ def position_warning(baselines: dict[str, Any], comparison: dict[str, Any] | Non
     if not baselines.get("position") or not comparison or not comparison["tied"]:
         return []
     share = baselines["position"]["well"]["accuracy"]
-    interval = comparison["difference_ci95"]
-    more = f" (the classifier is right {interval[0]:+.0%} to {interval[1]:+.0%} more often)" if interval else ""
     warning = (
-        f"the position on the plate alone gets {share:.0%} of the held-out wells right{more}: the classes are tied to "
+        f"the position on the plate alone gets {share:.0%} of the held-out wells right"
+        f"{_ahead(comparison['difference_ci95'])}: the classes are tied to "
         "places, so these figures cannot show that the classifier sees the cells and not the well. Look at wells "
         "elsewhere (a dose series, another plate), or scatter the classes over the plate."
     )
     return [warning]
+
+
+def _ahead(interval: tuple[float, float] | None) -> str:
+    """Say how far the classifier is ahead of the place, in percentage points."""
+    if interval is None:
+        return ""
+    low, high = (f"{100 * end:+.0f}" for end in interval)
+    same = interval[0] == interval[1] == 0
+    return ", the classifier no more" if same else f", the classifier {low} to {high} points more (95 % interval)"
