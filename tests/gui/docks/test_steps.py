@@ -1,6 +1,7 @@
 """Segment, Train and Predict: a form becomes a command, its progress is shown, its result is looked at."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -280,9 +281,26 @@ def test_votes_are_counted_anew_with_every_setting_said(viewer, session, small_s
 
 
 def _classifier(folder: Path) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps({"architecture": "forest", "classes": ["a", "b"]}), encoding="utf-8")
     return folder
+
+
+def test_the_classifier_that_the_window_shows_is_the_one_to_vote_with(
+    viewer, session, small_study, qtbot, settle
+) -> None:
+    for name in ("model", "other"):
+        _classifier(small_study.model_folder(name))
+    shutil.copytree(small_study.predictions_folder("model"), small_study.predictions_folder("other"))
+    dock = make_dock(PredictDock, viewer, qtbot, session, small_study, settle)
+    assert dock.model_box.currentText() == session.state.model == "other"
+    session.state.model = "model"
+    settle(session)
+    assert dock.model_box.currentText() == "model"
+    dock.model_box.setCurrentText("other")  # to predict with, while the window shows what there is
+    session.state.results_written()
+    settle(session)
+    assert dock.model_box.currentText() == "other"
 
 
 def test_a_classifier_from_elsewhere_can_be_chosen(viewer, session, small_study, qtbot, settle, tmp_path) -> None:

@@ -44,6 +44,7 @@ class PredictDock(StepDock):
         self._elsewhere: list[str] = []
         self._unit = "cell"
         self._voted: tuple[str, VoteSettings] | None = None
+        self._shown = ""
         self.model_box = combo("A classifier of this study, or one from elsewhere")
         self.model_box.currentIndexChanged.connect(self._on_model_chosen)
         self.browse_button = QPushButton("…")
@@ -92,7 +93,7 @@ class PredictDock(StepDock):
     # What there is
 
     def _on_study_changed(self) -> None:
-        self._elsewhere = []
+        self._elsewhere, self._shown = [], ""
         self.needs.setVisible(self.state.study is None)
         self.parts.setVisible(self.state.study is not None)
         self.buttons.setVisible(self.state.study is not None)
@@ -167,7 +168,9 @@ class PredictDock(StepDock):
             self.legend.set_content([])
             self.legend_title.hide()
             return
-        if not self.model_box.currentData():
+        if predicted.model != self._shown:
+            self._follow(predicted.model)
+        elif not self.model_box.currentData():
             self._on_model_chosen()
         self._show_votes()
         counts = Counter(predicted.cells["class"])
@@ -176,6 +179,14 @@ class PredictDock(StepDock):
         self.legend.set_content([LegendEntry(n, c, counted(counts[n], predicted.unit)) for n, c in named])
         self.legend_title.setText(f"Classes of {predicted.model}")
         self.legend_title.show()
+
+    def _follow(self, model: str) -> None:
+        """Choose the classifier whose predictions have come to be shown, if there is such a one to choose."""
+        self._shown = model
+        known = [self.model_box.itemData(at) for at in range(self.model_box.count())]
+        same = [at for at, one in enumerate(known) if one and Path(one).name == model]
+        if same:
+            self.model_box.setCurrentIndex(same[0])
 
     # Running
 
