@@ -171,7 +171,7 @@ def test_architectures_are_shown_by_title_and_any_timm_name_can_be_typed_without
 ) -> None:
     dock = make_dock(TrainDock, viewer, qtbot, session, small_study, settle)
     box = dock.form.box("architecture")
-    assert box.currentText() == "Random forest"
+    assert box.currentText() == "Forest of randomised trees"
     assert box.value() == "forest"
     assert [box.itemData(i) for i in range(box.count())] == list(ARCHITECTURES)
     before = "timm" in sys.modules

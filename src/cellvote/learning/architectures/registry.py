@@ -106,7 +106,7 @@ def _classic(name: str, title: str, source: str) -> Architecture:
 
 
 _ALL: Final = (
-    _classic("forest", "Random forest", "Geurts et al., Extremely randomized trees, 2006 (scikit-learn)"),
+    _classic("forest", "Forest of randomised trees", "Geurts et al., Extremely randomized trees, 2006 (scikit-learn)"),
     _classic("boosting", "Gradient boosting", "Ke et al., LightGBM, 2017 (scikit-learn's HistGradientBoosting)"),
     _classic("logistic", "Logistic regression", f"{_REPORT_001}, its check of DMSO against compounds (scikit-learn)"),
     Architecture(
