@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cellvote.errors import ClassesError, PlateMapError, SettingsError
@@ -50,6 +50,9 @@ def test_with_two_wells_of_each_class_whole_wells_can_always_be_held_out(
     table=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), min_size=4, max_size=30),
     folds=st.integers(2, 6),
     seed=st.integers(0, 99),
+)
+@example(  # no class has as many wells as there are folds
+    table=[("a", 0), ("a", 1), ("a", 4), ("a", 5), ("b", 0), ("b", 2), ("b", 3)], folds=5, seed=0
 )
 def test_a_group_is_never_on_both_sides(table: list[tuple[str, int]], folds: int, seed: int) -> None:
     wells = pd.DataFrame(table, columns=["class_name", "group"]).assign(plate="P")

@@ -166,8 +166,9 @@ def _folds_of_groups(
         return number, note if few else ""
     n_folds, note = _fold_count(classes, number, n_of_class, folds, what)
     random = np.random.default_rng(seed)
+    shareable = int(pd.Series(classes).value_counts().max()) >= n_folds  # of some class
     for again in range(_TRIES):
-        if again < _EVEN_TRIES:
+        if shareable and again < _EVEN_TRIES:
             found = _fold_numbers(_even_splitter(n_folds, seed + again), classes, number)
         else:
             found = random.permutation(np.arange(len(all_groups)) % n_folds)[number]
