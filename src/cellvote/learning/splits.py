@@ -166,7 +166,7 @@ def _folds_of_groups(
         return number, note if few else ""
     n_folds, note = _fold_count(classes, number, n_of_class, folds, what)
     random = np.random.default_rng(seed)
-    shareable = int(pd.Series(classes).value_counts().max()) >= n_folds  # of some class
+    shareable = int(pd.Series(classes).value_counts().max()) >= n_folds  # else scikit-learn refuses
     for again in range(_TRIES):
         if shareable and again < _EVEN_TRIES:
             found = _fold_numbers(_even_splitter(n_folds, seed + again), classes, number)
