@@ -150,7 +150,7 @@ class LazyPlate:
         first = self._first(channel)
         shape = (*self.grid.shape, *(len(values) for values in self._values.values()))
         chunks = (*((1,) * n for n in shape), *((n,) for n in first.shape))
-        return da.map_blocks(  # type: ignore[no-untyped-call]
+        return da.map_blocks(
             self._read_block,
             chunks=tuple(chunks),
             dtype=first.dtype,

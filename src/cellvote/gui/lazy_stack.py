@@ -94,7 +94,7 @@ class LazyStack:
         """
         first = self.first(channel)
         chunks = (*((1,) * n for n in self.stack.shape), *((n,) for n in first.shape))
-        return da.map_blocks(  # type: ignore[no-untyped-call]
+        return da.map_blocks(
             self._block,
             chunks=tuple(chunks),
             dtype=first.dtype,
