@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from cellvote.jobs.examples import measurement_matrix
-from cellvote.jobs.field_measurements import measure_fields
 from cellvote.jobs.probabilities import cell_probabilities
 from cellvote.jobs.training_inputs import measured_columns
 from cellvote.learning.baselines import majority_votes, measurement_probabilities, position_votes
 from cellvote.learning.classifier import Classifier
 from cellvote.learning.inputs import Inputs
 from cellvote.plates.acquisition import FIELD, place_columns
-from cellvote.progress import CancelToken, ignore_progress
+from cellvote.progress import CancelToken, Report
 from cellvote.study import Study
 from cellvote.voting.evaluation import GROUP, baseline_score, evaluate_predictions
 from cellvote.voting.metrics import codes_of
@@ -40,7 +39,7 @@ def transductive_note(settings: Mapping[str, Any]) -> list[str]:
 
 
 def hold_to_account(
-    study: Study, plan: "TrainingPlan", classifier: Classifier, device: str, cancel: CancelToken
+    study: Study, plan: "TrainingPlan", classifier: Classifier, device: str, report: Report, cancel: CancelToken
 ) -> tuple[dict[str, Any], Temperature, pd.DataFrame]:
     """Predict every training cell by the model that never saw it, calibrate that, and score it beside the baselines.
 
@@ -56,7 +55,7 @@ def hold_to_account(
         one row per cell: ``plate``, ``well``, ``field``, ``truth``, ``group``, ``fold`` and ``probability_NAME``.
     """
     said = cell_probabilities(
-        study, classifier, plan.segmentation, plan.cells, device=device, report=ignore_progress, cancel=cancel
+        study, classifier, plan.segmentation, plan.cells, device=device, report=report, cancel=cancel
     )
     fold = plan.cells["fold"].to_numpy(np.int64)
     codes = codes_of(plan.cells["class_name"], plan.classes)
@@ -102,8 +101,6 @@ def _baselines(
     examples = plan.training_cells()
     codes = codes_of(plan.wells["class_name"], plan.classes)
     n_cells = plan.wells["n_cells"].to_numpy(np.int64)
-    if plan.inputs.unit == "field" and not plan.segmentation:
-        measure_fields(study)
     inputs = Inputs(
         unit=plan.inputs.unit,
         parts=("measurements",),

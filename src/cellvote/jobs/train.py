@@ -11,6 +11,7 @@ from cellvote.errors import StudyError
 from cellvote.jobs.accounting import hold_to_account
 from cellvote.jobs.audit import audit_training
 from cellvote.jobs.examples import store_inputs, unreadable_fields
+from cellvote.jobs.field_measurements import measure_fields
 from cellvote.jobs.fitting import Fitted, fit_models
 from cellvote.jobs.probabilities import check_device, image_hashes
 from cellvote.jobs.training_plan import TrainingPlan, plan_training
@@ -87,9 +88,10 @@ def train_study(
     leaks = _audit(study, plan, report, cancel) if is_new else []  # before anything is written
     if _is_done(plan, folder, overwrite=overwrite):
         return load_classifier(folder)
-    store_inputs(
-        study, plan.segmentation, plan.inputs, workers=workers, scheduler=scheduler, report=report, cancel=cancel
-    )
+    work: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "report": report, "cancel": cancel}
+    store_inputs(study, plan.segmentation, plan.inputs, **work)
+    if plan.inputs.unit == "field" and not plan.segmentation:
+        measure_fields(study, **work)  # what logistic regression, as a baseline, is fed
     lost = unreadable_fields(study, plan.segmentation, plan.inputs).merge(plan.fields[FIELD], on=FIELD)
     plan = plan.without(lost) if len(lost) else plan
     jobs, data_name = workers or default_workers(), _data_hash(plan)
@@ -97,7 +99,7 @@ def train_study(
         study, plan, folder, data_name=data_name, device=device, jobs=jobs, report=report, cancel=cancel
     )
     notes = [*leaks, *fitted.notes, *_lost_note(lost)]
-    return _write_classifier(study, plan, folder, name, fitted, notes, device, cancel)
+    return _write_classifier(study, plan, folder, name, fitted, notes, device, report, cancel)
 
 
 def _audit(study: Study, plan: TrainingPlan, report: Report, cancel: CancelToken) -> list[str]:
@@ -122,6 +124,7 @@ def _write_classifier(
     fitted: Fitted,
     notes: list[str],
     device: str,
+    report: Report,
     cancel: CancelToken,
 ) -> Classifier:
     """Hold fitted models to account, and write all that makes them a classifier; ``model.json`` makes it count."""
@@ -129,7 +132,7 @@ def _write_classifier(
     info = _describe(study, plan, name, fitted)
     write_note(folder / weights_name(info.architecture), info)
     draft = Classifier(folder, info, read_table(folder / "split.parquet"))
-    metrics, temperature, held_out = hold_to_account(study, plan, draft, device, cancel)
+    metrics, temperature, held_out = hold_to_account(study, plan, draft, device, report, cancel)
     metrics["notes"] = [*notes, *metrics["notes"]]
     write_calibration(folder, fit_conformal(held_out, study.treatments))
     info = info.model_copy(update={"metrics": metrics, "calibration": temperature.model_dump(mode="json")})
