@@ -13,8 +13,10 @@ from cellvote.errors import WorkerError
 from cellvote.gui.facts import read_facts
 from cellvote.gui.field_content import read_content
 from cellvote.gui.vote_text import vote_words
+from cellvote.jobs import executors
 from cellvote.jobs.audit import audit_study
 from cellvote.jobs.dry_run import dry_run_predict, dry_run_train
+from cellvote.jobs.field_measurements import field_measurements_are_current
 from cellvote.jobs.predict import evaluate_study, predict_study, vote_study
 from cellvote.jobs.train import plan_training, train_study
 from cellvote.learning import Classifier, TrainSettings, load_classifier
@@ -56,6 +58,20 @@ def test_without_an_architecture_python_takes_the_recipe_of_the_unit_too(elsewhe
     study = Study.open(shutil.copytree(elsewhere.path, tmp_path / "s.cellvote"))
     settings = {name: value for name, value in NETWORK.items() if name != "architecture"} | {"epochs": 1}
     assert train(study, settings).info.architecture == settings_of_recipe("fields", {"unit": "field"}).architecture
+
+
+def test_with_one_worker_the_baseline_is_measured_in_this_process_and_told_of(
+    elsewhere: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_pool(n_workers: int) -> None:
+        raise AssertionError(f"{n_workers} processes were started")
+
+    monkeypatch.setattr(executors, "WorkerPool", no_pool)
+    study = Study.open(shutil.copytree(elsewhere.path, tmp_path / "s.cellvote"))
+    where: list[str] = []
+    train(study, NETWORK | {"epochs": 1}, report=lambda progress: where.append(progress.where))
+    assert field_measurements_are_current(study)
+    assert f"{len(study.fields)} of {len(study.fields)} fields" in where, "those held out are predicted"
 
 
 BOTH = pytest.mark.parametrize("model", ["forest", "small-resnet"])
