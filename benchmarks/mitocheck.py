@@ -8,7 +8,7 @@ the nucleus in its middle.
 ``--other-plates`` sets plates aside before anything is trained, and tries the final model, all folds together, on them:
 the first draw of a fifth of them that leaves two thirds of every class to learn from, and sets some of each aside.
 Rare classes are on few plates, and nearly all nuclei of some are on one: while that plate is held out by the folds,
-there is next to nothing to learn the class from.
+there is next to nothing to learn the class from. How the other classes do is said beside.
 """
 
 import argparse
@@ -25,12 +25,14 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_scor
 
 from cellvote.jobs.predict import predict_study
 from cellvote.jobs.train import train_study
+from cellvote.learning import load_classifier
 from cellvote.plates.layouts import read_plate
 from cellvote.recipes import settings_of_recipe
 from cellvote.study import Study
 
 RECIPES = ("fields", "quick", "forest")
 DRAWS = 10_000
+LEAST_LEFT = 20
 
 
 def main() -> None:
@@ -97,8 +99,25 @@ def _train(study: Study, recipe: str, given: dict[str, Any]) -> None:
     _say_baselines(metrics)
     recalls = zip(metrics["classes"], said["per_class"], strict=True)
     print("   recall: " + ", ".join(f"{name} {one['recall']:.2f}" for name, one in recalls), flush=True)
+    recall = pd.Series([one["recall"] for one in said["per_class"]], metrics["classes"])
+    _say_learnable(recall, load_classifier(study.model_folder(recipe)).split)
     for note in metrics["notes"]:
         print(f"   note: {note}", flush=True)
+
+
+def _say_learnable(recall: pd.Series, split: pd.DataFrame) -> None:
+    """Say how the classes do that can be learned, whichever plates are held out."""
+    in_fold = pd.crosstab(split["class_name"], split["fold"])
+    n = in_fold.sum(axis=1)
+    left = in_fold.rsub(n, axis=0).where(in_fold > 0).min(axis=1)
+    n, recall = n[left >= LEAST_LEFT], recall[left >= LEAST_LEFT]
+    print(
+        f"   {len(n)} classes with {LEAST_LEFT} or more to learn from in every fold: "
+        f"accuracy {(recall * n).sum() / n.sum():.3f}   balanced {recall.mean():.3f}   n {n.sum():,}   (left out: "
+        + ", ".join(f"{name} {int(left[name])}" for name in left.index[left < LEAST_LEFT])
+        + ")",
+        flush=True,
+    )
 
 
 def _epochs_s(study: Study, recipe: str) -> float:
