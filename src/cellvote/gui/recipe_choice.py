@@ -75,7 +75,7 @@ class RecipeChoice(QWidget):
         """Say what the recipe is; where another architecture was chosen, that it is the recipe's no more."""
         title = str(self._known.get(self.recipe(), {}).get("title", ""))
         if title and architecture and architecture != (own := self.settings().architecture):
-            title = f"Changed: the recipe is for {own}. Of its settings, {architecture} has those below."
+            title = f"Changed: the recipe is for {own}. Below are those of its settings that {architecture} has."
         self.about.setText(title)
         self.about.setVisible(bool(title))
 

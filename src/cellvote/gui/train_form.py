@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 
 from cellvote.gui.setting_boxes import Choices
 from cellvote.gui.settings_form import SettingsForm
-from cellvote.learning.architectures import ARCHITECTURES, EMBEDDINGS
+from cellvote.learning.architectures import ARCHITECTURES
 from cellvote.learning.settings import AugmentationSettings, FeedingSettings, TrainSettings, uses
 from cellvote.learning.settings.fitting import FittingSettings, StartingSettings
 from cellvote.learning.settings.splitting import SplittingSettings
@@ -36,7 +36,6 @@ _GROUPS: Final[dict[str, type[BaseModel]]] = {
 _ELSEWHERE: Final = ("unit", "split_by")
 _OF_CELLS: Final = ("crop_size_px", "cut", "background", "exclude_border")
 _OF_FIELDS: Final = ("field_size_px",)
-_OF_WEIGHTS: Final = ("pretrained", "weights")
 _ANY_NETWORK: Final = "resnet50"
 
 
@@ -77,11 +76,7 @@ class TrainForm(SettingsForm):
         self.leave_out(_OF_FIELDS if unit == "cell" else _OF_CELLS)
 
     def _is_used(self, name: str, architecture: str) -> bool:
-        if name in _OF_WEIGHTS and architecture == EMBEDDINGS:
-            backbone = ARCHITECTURES.get(str(self.setting("backbone")))
-            if backbone is not None and backbone.own_weights:
-                return False  # they come with CellVote, whatever is said
-        return uses(name, architecture)
+        return uses(name, architecture, str(self.setting("backbone")))
 
     def _checked(self, values: dict[str, Any]) -> BaseModel:
         """Check all but the name of an architecture that is not ours: looking it up in timm loads torch.

@@ -170,7 +170,7 @@ class PredictDock(StepDock):
             return
         if predicted.model != self._shown:
             self._follow(predicted.model)
-        elif not self.model_box.currentData():
+        if not self.model_box.currentData():
             self._on_model_chosen()
         self._show_votes()
         counts = Counter(predicted.cells["class"])
@@ -183,10 +183,10 @@ class PredictDock(StepDock):
     def _follow(self, model: str) -> None:
         """Choose the classifier whose predictions have come to be shown, if there is such a one to choose."""
         self._shown = model
-        known = [self.model_box.itemData(at) for at in range(self.model_box.count())]
-        same = [at for at, one in enumerate(known) if one and Path(one).name == model]
-        if same:
-            self.model_box.setCurrentIndex(same[0])
+        for at in range(self.model_box.count()):
+            if Path(self.model_box.itemData(at)).name == model:
+                self.model_box.setCurrentIndex(at)
+                break
 
     # Running
 

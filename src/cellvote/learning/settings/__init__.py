@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cellvote.learning.architectures import EMBEDDINGS
+from cellvote.learning.architectures import ARCHITECTURES, EMBEDDINGS
 from cellvote.learning.settings.augmentation import AugmentationSettings
 from cellvote.learning.settings.feeding import FeedingSettings
 from cellvote.learning.settings.fitting import ClassicSettings, FittingSettings, StartingSettings
@@ -37,10 +37,16 @@ _OF_TRAINED_NETWORKS: Final = frozenset(
 )
 
 
-def uses(name: str, architecture: str) -> bool:
-    """Whether an architecture uses a setting."""
-    if architecture == EMBEDDINGS and name in _OF_TRAINED_NETWORKS:
-        return False  # its network is frozen
+_OF_WEIGHTS: Final = ("pretrained", "weights")
+
+
+def uses(name: str, architecture: str, backbone: str = "") -> bool:
+    """Whether an architecture uses a setting; with embeddings, that of this backbone, where it is given."""
+    if architecture == EMBEDDINGS:
+        if name in _OF_TRAINED_NETWORKS:
+            return False  # its network is frozen
+        if name in _OF_WEIGHTS and backbone in ARCHITECTURES and ARCHITECTURES[backbone].own_weights:
+            return False  # they come with CellVote, whatever is said
     extra = TrainSettings.model_fields[name].json_schema_extra
     if not isinstance(extra, dict):
         return True
